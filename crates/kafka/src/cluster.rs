@@ -1,0 +1,226 @@
+//! Questions about brokers, topics, offsets and groups.
+
+use crate::{KafkaError, connection::ask};
+use kafka_protocol::{
+    ResponseError,
+    messages::{
+        BrokerId, DescribeLogDirsRequest, FindCoordinatorRequest, GroupId, ListGroupsRequest, ListOffsetsRequest, MetadataRequest,
+        MetadataResponse, OffsetFetchRequest, TopicName, list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
+        metadata_request::MetadataRequestTopic, offset_fetch_request::OffsetFetchRequestGroup,
+    },
+    protocol::StrBytes,
+};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+use uuid::Uuid;
+use wire::passed::Offsets;
+
+/// A cluster, known by its bootstrap addresses.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    bootstrap: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Broker {
+    pub id: i32,
+    pub address: String,
+    pub controller: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Topic {
+    pub name: String,
+    /// Told anew for every incarnation of the name.
+    pub id: Uuid,
+    pub internal: bool,
+    pub partitions: Vec<Partition>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Partition {
+    pub id: i32,
+    /// -1 where there is none at the moment.
+    pub leader: i32,
+    pub replicas: Vec<i32>,
+    pub in_sync: Vec<i32>,
+}
+
+/// Which end of a partition is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The oldest record that is kept.
+    First,
+    /// Behind the last record whose transaction has ended: what a `read_committed` reader can reach.
+    Stable,
+}
+
+impl Cluster {
+    pub fn new(bootstrap: impl Into<String>) -> Self {
+        Self { bootstrap: bootstrap.into() }
+    }
+
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    pub async fn brokers(&self) -> Result<Vec<Broker>, KafkaError> {
+        let metadata = self.metadata(Some(&[])).await?;
+        let controller = metadata.controller_id;
+        let broker = |b: kafka_protocol::messages::metadata_response::MetadataResponseBroker| Broker {
+            id: b.node_id.0,
+            address: format!("{}:{}", b.host, b.port),
+            controller: b.node_id == controller,
+        };
+        Ok(metadata.brokers.into_iter().map(broker).collect())
+    }
+
+    /// All topics, by name.
+    pub async fn topics(&self) -> Result<Vec<Topic>, KafkaError> {
+        let mut topics: Vec<Topic> = self.metadata(None).await?.topics.into_iter().filter(|t| t.error_code == 0).map(topic).collect();
+        topics.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(topics)
+    }
+
+    pub async fn topic(&self, name: &str) -> Result<Topic, KafkaError> {
+        let found = self.metadata(Some(&[name])).await?.topics.into_iter().find(|t| t.error_code == 0);
+        found.map(topic).ok_or_else(|| KafkaError::NoTopic { topic: name.to_owned() })
+    }
+
+    /// The offsets at one end of a topic, per partition.
+    pub async fn ends(&self, name: &str, end: End) -> Result<Offsets, KafkaError> {
+        let metadata = self.metadata(Some(&[name])).await?;
+        let addresses = addresses(&metadata);
+        let found = metadata.topics.into_iter().find(|t| t.error_code == 0).map(topic);
+        let topic = found.ok_or_else(|| KafkaError::NoTopic { topic: name.to_owned() })?;
+        let mut by_leader: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+        for partition in &topic.partitions {
+            by_leader.entry(partition.leader).or_default().push(partition.id);
+        }
+        let mut offsets = Offsets::default();
+        for (leader, partitions) in by_leader {
+            let address = addresses.get(&leader).ok_or_else(|| refused(&format!("the offsets of {name}"), "a partition has no leader at the moment"))?;
+            let answer = ask(address, 7, &ends_request(name, &partitions, end)).await?;
+            for found in answer.topics.into_iter().flat_map(|t| t.partitions) {
+                check(&format!("the offsets of {name}"), found.error_code)?;
+                offsets.0.insert(found.partition_index, found.offset);
+            }
+        }
+        Ok(offsets)
+    }
+
+    /// What a group has committed: per topic, the offsets that are next to read.
+    pub async fn committed(&self, group: &str) -> Result<BTreeMap<String, Offsets>, KafkaError> {
+        let coordinator = self.coordinator(group).await?;
+        let asked = OffsetFetchRequestGroup::default().with_group_id(GroupId(StrBytes::from_string(group.to_owned()))).with_topics(None);
+        let answer = ask(&coordinator, 8, &OffsetFetchRequest::default().with_groups(vec![asked]).with_require_stable(true)).await?;
+        let mut committed: BTreeMap<String, Offsets> = BTreeMap::new();
+        for found in answer.groups {
+            check(&format!("the offsets of group {group}"), found.error_code)?;
+            for topic in found.topics {
+                let offsets = committed.entry(topic.name.to_string()).or_default();
+                for partition in topic.partitions.iter().filter(|p| p.committed_offset >= 0) {
+                    offsets.0.insert(partition.partition_index, partition.committed_offset);
+                }
+            }
+        }
+        Ok(committed)
+    }
+
+    /// The names of all groups, over all brokers.
+    pub async fn groups(&self) -> Result<Vec<String>, KafkaError> {
+        let mut groups = vec![];
+        for broker in self.brokers().await? {
+            let answer = ask(&broker.address, 4, &ListGroupsRequest::default()).await?;
+            check("the list of groups", answer.error_code)?;
+            groups.extend(answer.groups.into_iter().map(|group| group.group_id.to_string()));
+        }
+        groups.sort();
+        Ok(groups)
+    }
+
+    /// Bytes on disk per topic, partition and replica added up.
+    pub async fn sizes(&self) -> Result<HashMap<String, BTreeMap<i32, i64>>, KafkaError> {
+        let mut sizes: HashMap<String, BTreeMap<i32, i64>> = HashMap::new();
+        for broker in self.brokers().await? {
+            let answer = ask(&broker.address, 4, &DescribeLogDirsRequest::default().with_topics(None)).await?;
+            for topic in answer.results.into_iter().flat_map(|result| result.topics) {
+                let of_topic = sizes.entry(topic.name.to_string()).or_default();
+                for partition in topic.partitions {
+                    *of_topic.entry(partition.partition_index).or_default() += partition.partition_size;
+                }
+            }
+        }
+        Ok(sizes)
+    }
+
+    async fn coordinator(&self, group: &str) -> Result<String, KafkaError> {
+        let key = StrBytes::from_string(group.to_owned());
+        let request = FindCoordinatorRequest::default().with_coordinator_keys(vec![key]);
+        let answer = self.ask_any(4, &request).await?;
+        let found = answer.coordinators.into_iter().next().ok_or_else(|| refused("a group's coordinator", "no answer"))?;
+        check(&format!("the coordinator of group {group}"), found.error_code)?;
+        Ok(format!("{}:{}", found.host, found.port))
+    }
+
+    async fn metadata(&self, topics: Option<&[&str]>) -> Result<MetadataResponse, KafkaError> {
+        let named = |name: &&str| MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_string((*name).to_owned()))));
+        let topics = topics.map(|names| names.iter().map(named).collect());
+        self.ask_any(12, &MetadataRequest::default().with_topics(topics).with_allow_auto_topic_creation(false)).await
+    }
+
+    /// Asks the first bootstrap address that answers.
+    async fn ask_any<R: kafka_protocol::protocol::Request>(&self, version: i16, request: &R) -> Result<R::Response, KafkaError> {
+        let mut last = refused("a question", "no bootstrap address is set");
+        for address in self.bootstrap.split(',') {
+            match ask(address.trim(), version, request).await {
+                Ok(answer) => return Ok(answer),
+                Err(cause) => last = cause,
+            }
+        }
+        Err(last)
+    }
+}
+
+fn topic(found: kafka_protocol::messages::metadata_response::MetadataResponseTopic) -> Topic {
+    let mut partitions: Vec<Partition> = found
+        .partitions
+        .into_iter()
+        .map(|p| Partition {
+            id: p.partition_index,
+            leader: p.leader_id.0,
+            replicas: p.replica_nodes.into_iter().map(|broker| broker.0).collect(),
+            in_sync: p.isr_nodes.into_iter().map(|broker| broker.0).collect(),
+        })
+        .collect();
+    partitions.sort_by_key(|partition| partition.id);
+    let name = found.name.map(|name| name.to_string()).unwrap_or_default();
+    Topic { name, id: found.topic_id, internal: found.is_internal, partitions }
+}
+
+fn addresses(metadata: &MetadataResponse) -> HashMap<i32, String> {
+    metadata.brokers.iter().map(|b| (b.node_id.0, format!("{}:{}", b.host, b.port))).collect()
+}
+
+fn ends_request(name: &str, partitions: &[i32], end: End) -> ListOffsetsRequest {
+    let timestamp = match end {
+        End::First => -2,
+        End::Stable => -1,
+    };
+    let partition = |id: &i32| ListOffsetsPartition::default().with_partition_index(*id).with_current_leader_epoch(-1).with_timestamp(timestamp);
+    let topic = ListOffsetsTopic::default()
+        .with_name(TopicName(StrBytes::from_string(name.to_owned())))
+        .with_partitions(partitions.iter().map(partition).collect());
+    ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_isolation_level(1).with_topics(vec![topic])
+}
+
+fn check(what: &str, code: i16) -> Result<(), KafkaError> {
+    match ResponseError::try_from_code(code) {
+        None => Ok(()),
+        Some(cause) => Err(refused(what, &cause.to_string())),
+    }
+}
+
+fn refused(what: &str, cause: &str) -> KafkaError {
+    KafkaError::Refused { what: what.to_owned(), cause: cause.to_owned() }
+}

@@ -1,0 +1,79 @@
+//! Kafka, as the rest of Millrace needs it. The only crate that knows librdkafka.
+//!
+//! [`Sender`] writes and says per record when it is durable; [`Transactional`] writes outputs and input offsets in one
+//! transaction; [`Reader`] reads partitions that it is told to, without a consumer group's rebalancing; [`Cluster`] answers
+//! questions about brokers, topics, offsets and groups; [`topics::ensure`] makes topics.
+
+pub mod cluster;
+mod connection;
+mod reader;
+mod sender;
+pub mod topics;
+mod transactional;
+
+pub use cluster::Cluster;
+pub use reader::{Committed, Polled, Reader, Start};
+pub use sender::{Outgoing, Place, SendError, Sender};
+pub use topics::TopicSpec;
+pub use transactional::{Progress, Transactional, TransactionError, fence};
+
+use bytes::Bytes;
+use rdkafka::ClientConfig;
+use std::{sync::Arc, time::Duration};
+
+/// A record as it was read.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub topic: Arc<str>,
+    pub partition: i32,
+    pub offset: i64,
+    /// Milliseconds since 1970, as the broker keeps it.
+    pub timestamp_ms: i64,
+    pub key: Option<Bytes>,
+    pub payload: Option<Bytes>,
+    pub headers: Vec<(String, Bytes)>,
+}
+
+impl Record {
+    /// The text of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.headers.iter().find(|(key, _)| key == name)?;
+        std::str::from_utf8(value).ok()
+    }
+}
+
+/// The header that carries a record's id from the source to the row.
+pub const RECORD_ID: &str = "record-id";
+
+/// Why Kafka could not be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum KafkaError {
+    #[error("Kafka at {bootstrap} did not answer: {cause}. Is the broker running?")]
+    Unreachable { bootstrap: String, cause: String },
+    #[error("Kafka refused {what}: {cause}")]
+    Refused { what: String, cause: String },
+    #[error("topic {topic} does not exist")]
+    NoTopic { topic: String },
+    #[error(
+        "topic {topic} has {found} partitions, the pipeline declares {declared}. The partition count of a keyed stream is fixed: \
+         declare {found}, or copy the stream to a new topic"
+    )]
+    Partitions { topic: String, found: usize, declared: usize },
+}
+
+/// One question to a broker takes no longer.
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(10);
+
+/// What all clients share.
+fn client(bootstrap: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", bootstrap)
+        .set("client.id", "millrace")
+        .set("socket.timeout.ms", "10000")
+        // A restarted broker should be found again soon.
+        .set("reconnect.backoff.ms", "50")
+        .set("reconnect.backoff.max.ms", "1000")
+        .set("socket.nagle.disable", "true");
+    config
+}

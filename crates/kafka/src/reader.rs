@@ -1,0 +1,203 @@
+//! Reading partitions that the caller names. Blocking: it belongs to a thread of its own.
+
+use crate::{ANSWER_MAX, KafkaError, Record, client};
+use bytes::Bytes;
+use rdkafka::{
+    ClientContext, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, ConsumerGroupMetadata},
+    error::{KafkaError as Cause, RDKafkaErrorCode},
+    message::{BorrowedMessage, Headers},
+    statistics::Statistics,
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+/// Reads committed records of assigned partitions. No consumer group's rebalancing; the group only keeps offsets.
+pub struct Reader {
+    consumer: BaseConsumer<Ends>,
+    topics: Mutex<HashMap<String, Arc<str>>>,
+}
+
+/// Where to begin in a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    Beginning,
+    At(i64),
+}
+
+/// What one poll found.
+#[derive(Debug)]
+pub enum Polled {
+    Record(Record),
+    /// All records of the partition so far were read.
+    End { topic: Arc<str>, partition: i32 },
+    Nothing,
+}
+
+/// What a group has committed for a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    pub partition: i32,
+    /// Next to read; `None` where nothing was committed yet.
+    pub offset: Option<i64>,
+    pub metadata: String,
+}
+
+impl Reader {
+    /// Makes a reader whose offsets are kept under `group`.
+    pub fn new(bootstrap: &str, group: &str) -> Result<Self, KafkaError> {
+        let consumer = client(bootstrap)
+            .set("group.id", group)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("isolation.level", "read_committed")
+            // A partition whose start has been deleted goes on with the oldest record that is there.
+            .set("auto.offset.reset", "earliest")
+            .set("enable.partition.eof", "true")
+            // Small records crawl with the default.
+            .set("fetch.queue.backoff.ms", "2")
+            .set("fetch.wait.max.ms", "100")
+            .set("queued.min.messages", "100000")
+            .set("queued.max.messages.kbytes", "16384")
+            .set("statistics.interval.ms", "250")
+            .create_with_context(Ends::default())
+            .map_err(|cause| KafkaError::Unreachable { bootstrap: bootstrap.to_owned(), cause: cause.to_string() })?;
+        Ok(Self { consumer, topics: Mutex::default() })
+    }
+
+    /// Reads exactly these partitions from now on.
+    pub fn assign(&self, places: &[(String, i32, Start)]) -> Result<(), KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(places.len());
+        for (topic, partition, start) in places {
+            let offset = match start {
+                Start::Beginning => Offset::Beginning,
+                Start::At(offset) => Offset::Offset(*offset),
+            };
+            list.add_partition_offset(topic, *partition, offset).map_err(|cause| refused("to assign", &cause))?;
+        }
+        self.consumer.assign(&list).map_err(|cause| refused("to assign", &cause))
+    }
+
+    /// Waits up to `timeout` for the next record or end.
+    pub fn poll(&self, timeout: Duration) -> Result<Polled, KafkaError> {
+        match self.consumer.poll(timeout) {
+            None => Ok(Polled::Nothing),
+            Some(Ok(message)) => Ok(Polled::Record(self.record(&message))),
+            Some(Err(Cause::PartitionEOF(partition))) => Ok(self.end_of(partition)),
+            Some(Err(cause)) if passes(&cause) => {
+                tracing::warn!("reading from Kafka: {cause}; it is tried again");
+                Ok(Polled::Nothing)
+            }
+            Some(Err(cause)) => Err(refused("to read", &cause)),
+        }
+    }
+
+    /// The end of each partition as far as it is certain that all before it was polled, transaction markers included.
+    ///
+    /// Call it when a poll found nothing: what was queued before that is then handled. Offsets of markers are never those of
+    /// records, so without it a reader's place would stay behind the end for ever.
+    pub fn ends(&self) -> Vec<(String, i32, i64)> {
+        let ends = self.consumer.context().0.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.iter().map(|((topic, partition), offset)| (topic.clone(), *partition, *offset)).collect()
+    }
+
+    /// Keeps offsets ("next to read") for the group, and waits for the broker's answer.
+    pub fn commit(&self, offsets: &[(String, i32, i64)]) -> Result<(), KafkaError> {
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (topic, partition, offset) in offsets {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*offset)).map_err(|cause| refused("an offset", &cause))?;
+        }
+        self.consumer.commit(&list, CommitMode::Sync).map_err(|cause| refused("to commit offsets", &cause))
+    }
+
+    /// What the group has committed for `topic`.
+    pub fn committed(&self, topic: &str, partitions: i32) -> Result<Vec<Committed>, KafkaError> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(topic, 0, partitions - 1);
+        let found = self.consumer.committed_offsets(list, ANSWER_MAX).map_err(|cause| refused("to tell offsets", &cause))?;
+        let of = |place: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| Committed {
+            partition: place.partition(),
+            offset: match place.offset() {
+                Offset::Offset(offset) => Some(offset),
+                _ => None,
+            },
+            metadata: place.metadata().to_owned(),
+        };
+        Ok(found.elements().iter().map(of).collect())
+    }
+
+    /// First and last stable offset of a partition.
+    pub fn bounds(&self, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
+        self.consumer.fetch_watermarks(topic, partition, ANSWER_MAX).map_err(|cause| refused("to tell a partition's ends", &cause))
+    }
+
+    pub(crate) fn group(&self) -> Option<ConsumerGroupMetadata> {
+        self.consumer.group_metadata()
+    }
+
+    /// librdkafka does not say which topic has ended, so a partition number alone is not enough with several topics.
+    fn end_of(&self, partition: i32) -> Polled {
+        let assigned = self.consumer.assignment().unwrap_or_default();
+        let topic = assigned.elements().iter().find(|place| place.partition() == partition).map(|place| self.name(place.topic()));
+        topic.map_or(Polled::Nothing, |topic| Polled::End { topic, partition })
+    }
+
+    fn record(&self, message: &BorrowedMessage<'_>) -> Record {
+        Record {
+            topic: self.name(message.topic()),
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp_ms: message.timestamp().to_millis().unwrap_or(0),
+            key: message.key().map(Bytes::copy_from_slice),
+            payload: message.payload().map(Bytes::copy_from_slice),
+            headers: message.headers().map_or_else(Vec::new, |headers| {
+                let value = |bytes: Option<&[u8]>| Bytes::copy_from_slice(bytes.unwrap_or_default());
+                headers.iter().map(|header| (header.key.to_owned(), value(header.value))).collect()
+            }),
+        }
+    }
+
+    fn name(&self, topic: &str) -> Arc<str> {
+        let mut names = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) = names.get(topic) {
+            return name.clone();
+        }
+        let name: Arc<str> = topic.into();
+        names.insert(topic.to_owned(), name.clone());
+        name
+    }
+}
+
+fn refused(what: &str, cause: &Cause) -> KafkaError {
+    KafkaError::Refused { what: what.to_owned(), cause: cause.to_string() }
+}
+
+/// Errors that librdkafka mends by itself.
+fn passes(cause: &Cause) -> bool {
+    use RDKafkaErrorCode::*;
+    matches!(
+        cause.rdkafka_error_code(),
+        Some(BrokerTransportFailure | AllBrokersDown | OperationTimedOut | Resolve | NotLeaderForPartition | LeaderNotAvailable
+            | NetworkException | CoordinatorNotAvailable | NotCoordinator | CoordinatorLoadInProgress | RequestTimedOut)
+    )
+}
+
+/// The ends that were reached, from librdkafka's statistics: its end event has no offset.
+#[derive(Default)]
+struct Ends(Mutex<HashMap<(String, i32), i64>>);
+
+impl ClientContext for Ends {
+    fn stats(&self, statistics: Statistics) {
+        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for (topic, found) in statistics.topics {
+            for (partition, at) in found.partitions.into_iter().filter(|(_, at)| at.eof_offset >= 0) {
+                ends.insert((topic.clone(), partition), at.eof_offset);
+            }
+        }
+    }
+}
+
+impl ConsumerContext for Ends {}

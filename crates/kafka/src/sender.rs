@@ -1,0 +1,164 @@
+//! Idempotent writing, with an answer per record.
+
+use crate::{KafkaError, client};
+use rdkafka::{
+    ClientContext, Message,
+    error::{KafkaError as Cause, RDKafkaErrorCode},
+    message::{Header, OwnedHeaders},
+    producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer},
+};
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+use tokio::sync::oneshot;
+
+/// Writes records with `acks=all` and idempotence, keyed as Java clients key (murmur2).
+///
+/// The queue inside is bounded by [`QUEUE_KBYTES_MAX`]; whoever calls bounds what it hands over at once.
+#[derive(Clone)]
+pub struct Sender(Arc<ThreadedProducer<Acks>>);
+
+/// A record to write.
+#[derive(Clone, Debug, Default)]
+pub struct Outgoing {
+    pub topic: Arc<str>,
+    pub key: Option<Vec<u8>>,
+    pub payload: Option<Vec<u8>>,
+    pub headers: Vec<(&'static str, String)>,
+    /// Left to the topic's partitioner where absent.
+    pub partition: Option<i32>,
+}
+
+/// Where a record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub partition: i32,
+    pub offset: i64,
+}
+
+/// Why a record may not be durable.
+#[derive(Clone, Debug, thiserror::Error, PartialEq)]
+pub enum SendError {
+    /// The broker will never take it.
+    #[error("Kafka refuses the record: {0}")]
+    Refused(String),
+    /// It may or may not be there: send it again, its id makes that harmless.
+    #[error("Kafka did not confirm the record: {0}")]
+    Unknown(String),
+}
+
+/// The most that waits inside for the broker, in KiB.
+pub const QUEUE_KBYTES_MAX: usize = 65_536;
+/// A record that the broker has not confirmed by then is answered as unknown.
+pub const CONFIRM_MAX: Duration = Duration::from_secs(30);
+
+impl Sender {
+    pub fn new(bootstrap: &str) -> Result<Self, KafkaError> {
+        let producer = client(bootstrap)
+            .set("enable.idempotence", "true")
+            .set("acks", "all")
+            .set("partitioner", "murmur2_random")
+            .set("compression.type", "zstd")
+            .set("linger.ms", "2")
+            .set("message.timeout.ms", CONFIRM_MAX.as_millis().to_string())
+            .set("queue.buffering.max.kbytes", QUEUE_KBYTES_MAX.to_string())
+            .create_with_context(Acks)
+            .map_err(|cause| KafkaError::Unreachable { bootstrap: bootstrap.to_owned(), cause: cause.to_string() })?;
+        Ok(Self(Arc::new(producer)))
+    }
+
+    /// Writes all records and answers in their order, when the last of them is durable or given up.
+    pub async fn send_all(&self, records: Vec<Outgoing>) -> Vec<Result<Place, SendError>> {
+        if records.is_empty() {
+            return vec![];
+        }
+        let (batch, answer) = Batch::of(records.len());
+        for (index, record) in records.into_iter().enumerate() {
+            self.send(record, Box::new((batch.clone(), index)));
+        }
+        answer.await.unwrap_or_default()
+    }
+
+    fn send(&self, record: Outgoing, ticket: Box<Ticket>) {
+        let mut outgoing = BaseRecord::<[u8], [u8], Box<Ticket>>::with_opaque_to(&record.topic, ticket);
+        outgoing.key = record.key.as_deref();
+        outgoing.payload = record.payload.as_deref();
+        outgoing.partition = record.partition;
+        outgoing.headers = (!record.headers.is_empty()).then(|| owned(&record.headers));
+        if let Err((cause, refused)) = self.0.send(outgoing) {
+            let (batch, index) = *refused.delivery_opaque;
+            batch.settle(index, Err(judge(&cause)));
+        }
+    }
+
+    /// Waits until nothing is on its way. Dropping a producer would purge its queue.
+    pub fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
+        self.0.flush(timeout).map_err(|cause| KafkaError::Refused { what: "to flush".into(), cause: cause.to_string() })
+    }
+}
+
+pub(crate) fn owned(headers: &[(&'static str, String)]) -> OwnedHeaders {
+    let start = OwnedHeaders::new_with_capacity(headers.len());
+    headers.iter().fold(start, |all, (key, value)| all.insert(Header { key, value: Some(value) }))
+}
+
+type Answers = Vec<Result<Place, SendError>>;
+type Ticket = (Arc<Batch>, usize);
+
+/// The records of one call: counts down to its answer.
+struct Batch {
+    left: AtomicUsize,
+    answers: Mutex<Answers>,
+    done: Mutex<Option<oneshot::Sender<Answers>>>,
+}
+
+impl Batch {
+    fn of(records: usize) -> (Arc<Self>, oneshot::Receiver<Answers>) {
+        let (done, answer) = oneshot::channel();
+        let open = vec![Err(SendError::Unknown("no answer".into())); records];
+        let batch = Self { left: records.into(), answers: open.into(), done: Some(done).into() };
+        (Arc::new(batch), answer)
+    }
+
+    fn settle(&self, index: usize, answer: Result<Place, SendError>) {
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers[index] = answer;
+        if self.left.fetch_sub(1, Ordering::AcqRel) == 1 {
+            let all = std::mem::take(&mut *answers);
+            if let Some(done) = self.done.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                // Nobody waits any more where the caller hung up.
+                let _ = done.send(all);
+            }
+        }
+    }
+}
+
+struct Acks;
+
+impl ClientContext for Acks {}
+
+impl ProducerContext for Acks {
+    type DeliveryOpaque = Box<Ticket>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
+        let (batch, index) = *ticket;
+        batch.settle(index, match result {
+            Ok(message) => Ok(Place { partition: message.partition(), offset: message.offset() }),
+            Err((cause, _)) => Err(judge(cause)),
+        });
+    }
+}
+
+fn judge(cause: &Cause) -> SendError {
+    use RDKafkaErrorCode::*;
+    match cause.rdkafka_error_code() {
+        Some(MessageSizeTooLarge | InvalidRecord | TopicAuthorizationFailed | UnknownTopic | UnknownTopicOrPartition | UnknownPartition) => {
+            SendError::Refused(cause.to_string())
+        }
+        _ => SendError::Unknown(cause.to_string()),
+    }
+}

@@ -1,0 +1,43 @@
+use super::*;
+
+#[derive(Deserialize)]
+struct Case {
+    id: String,
+    rule: String,
+    expect: String,
+    #[serde(flatten)]
+    parents: ParentCounts,
+}
+
+#[test]
+fn every_case_of_the_table_is_judged_as_airflow_does() {
+    let cases: Vec<Case> = serde_json::from_str(include_str!("../../testdata/trigger_rules.json")).unwrap();
+    for case in cases {
+        let rule = serde_json::from_value::<TriggerRule>(case.rule.into());
+        let judged = match rule {
+            Ok(rule) => serde_json::to_value(rule.judge(case.parents)).unwrap(),
+            Err(_) => "REJECT".into(),
+        };
+        assert_eq!(judged, case.expect, "{} {:?}", case.id, case.parents);
+    }
+}
+
+/// No run may hang: once every parent has ended, no rule waits.
+#[test]
+fn a_rule_never_waits_when_all_parents_have_ended() {
+    let rules: Vec<TriggerRule> = [
+        "all_success", "all_failed", "all_done", "all_done_setup_success", "all_done_min_one_success", "one_success",
+        "one_failed", "one_done", "none_failed", "none_failed_min_one_success", "none_skipped", "all_skipped", "always",
+    ]
+    .map(|name| serde_json::from_value(name.into()).unwrap())
+    .into();
+    for n in 0..4i32.pow(5) {
+        let digit = |place: u32| n / 4i32.pow(place) % 4;
+        let [success, skipped, failed, upstream_failed, removed] = [0, 1, 2, 3, 4].map(digit);
+        let upstream = success + skipped + failed + upstream_failed + removed;
+        let parents = ParentCounts { upstream, success, skipped, failed, upstream_failed, removed, ..Default::default() };
+        for rule in &rules {
+            assert_ne!(rule.judge(parents), Verdict::Wait, "{rule:?} {parents:?}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! `pipeline.toml` and the DAG files, from text to definitions.
+
+use crate::{
+    Bundle, Dag, Job, Kind, Pipeline, Problem, Source, Stream, Table, Task,
+    dag::Settings,
+    problem::line_of,
+    task::{SHARED, Shared},
+};
+use serde::{Deserialize, de::DeserializeOwned};
+use std::collections::BTreeMap;
+use toml::Spanned;
+
+const PIPELINE: &str = "pipeline.toml";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PipelineFile {
+    #[serde(default)]
+    sources: BTreeMap<String, Source>,
+    #[serde(default)]
+    streams: BTreeMap<String, Stream>,
+    #[serde(default)]
+    jobs: BTreeMap<String, Job>,
+    #[serde(default)]
+    tables: BTreeMap<String, Table>,
+}
+
+pub(crate) fn parse(bundle: &Bundle) -> Result<Pipeline, Vec<Problem>> {
+    let shown = bundle.shown(PIPELINE);
+    let text = bundle.files.get(PIPELINE).ok_or_else(|| vec![Problem::new(&shown, 1, "the file is missing")])?;
+    let file: PipelineFile = toml::from_str(text).map_err(|cause| vec![Problem::toml(&shown, text, &cause)])?;
+    let mut problems = vec![];
+    let mut dags = BTreeMap::new();
+    for (path, text) in bundle.files.iter().filter(|(path, _)| path.starts_with("dags/") && path.ends_with(".toml")) {
+        match parse_dag(bundle, path, text) {
+            Ok(dag) => drop(dags.insert(dag.name.clone(), dag)),
+            Err(found) => problems.extend(found),
+        }
+    }
+    let mut pipeline = Pipeline {
+        name: bundle.name.clone(),
+        version: bundle.hash(),
+        sources: file.sources,
+        streams: file.streams,
+        jobs: file.jobs,
+        tables: file.tables,
+        dags,
+    };
+    name_all(&mut pipeline);
+    problems.extend(read_named_files(&mut pipeline, bundle, text));
+    if problems.is_empty() { Ok(pipeline) } else { Err(problems) }
+}
+
+fn name_all(pipeline: &mut Pipeline) {
+    for (name, source) in &mut pipeline.sources {
+        source.name.clone_from(name);
+    }
+    for (name, stream) in &mut pipeline.streams {
+        stream.name.clone_from(name);
+    }
+    for (name, job) in &mut pipeline.jobs {
+        job.name.clone_from(name);
+    }
+    for (name, table) in &mut pipeline.tables {
+        table.name.clone_from(name);
+    }
+}
+
+/// Puts the text of `.avsc` and `.sql` files where they are named.
+fn read_named_files(pipeline: &mut Pipeline, bundle: &Bundle, text: &str) -> Vec<Problem> {
+    let mut problems = vec![];
+    let mut read = |section: &str, named: &str| match bundle.files.get(named) {
+        Some(content) => content.clone(),
+        None => {
+            let line = line_of_section(text, section);
+            problems.push(Problem::new(bundle.shown(PIPELINE), line, format!("[{section}] names the file \"{named}\", which is not in the folder")));
+            String::new()
+        }
+    };
+    for stream in pipeline.streams.values_mut() {
+        stream.avsc = read(&format!("streams.{}", stream.name), &stream.schema);
+    }
+    for job in pipeline.jobs.values_mut() {
+        job.text = read(&format!("jobs.{}", job.name), &job.sql);
+    }
+    problems
+}
+
+/// The line of `[section]`, or 1.
+pub(crate) fn line_of_section(text: &str, section: &str) -> usize {
+    text.lines().position(|line| line.trim_start().starts_with(&format!("[{section}]"))).map_or(1, |index| index + 1)
+}
+
+fn parse_dag(bundle: &Bundle, path: &str, text: &str) -> Result<Dag, Vec<Problem>> {
+    let shown = bundle.shown(path);
+    let wrong = |cause: &toml::de::Error| vec![Problem::toml(&shown, text, cause)];
+    // The tasks are taken out first: their keys depend on their kind.
+    let mut table: toml::Table = toml::from_str(text).map_err(|cause| wrong(&cause))?;
+    #[derive(Deserialize)]
+    struct Tasks {
+        #[serde(default)]
+        tasks: BTreeMap<String, Spanned<toml::Table>>,
+    }
+    let tasks: Tasks = toml::from_str(text).map_err(|cause| wrong(&cause))?;
+    table.remove("tasks");
+    let settings: Settings = retry_with_lines(text, table).map_err(|(line, message)| vec![Problem::new(&shown, line, message)])?;
+    let mut problems = vec![];
+    let mut parsed = BTreeMap::new();
+    for (name, spanned) in tasks.tasks {
+        let from = spanned.span().start;
+        match parse_task(&name, spanned.into_inner(), bundle) {
+            Ok(task) => drop(parsed.insert(name, task)),
+            Err((key, message)) => problems.push(Problem::new(&shown, line_of_key(text, from, key.as_deref()), format!("task \"{name}\": {message}"))),
+        }
+    }
+    let name = path.trim_start_matches("dags/").trim_end_matches(".toml").to_owned();
+    if problems.is_empty() { Ok(Dag { name, settings, tasks: parsed }) } else { Err(problems) }
+}
+
+/// Reads a table that was taken out of a text; an error's line is found again by the key that it names.
+fn retry_with_lines<T: DeserializeOwned>(text: &str, table: toml::Table) -> Result<T, (usize, String)> {
+    let keys: Vec<String> = table.keys().cloned().collect();
+    table.try_into().map_err(|cause: toml::de::Error| {
+        let message = cause.message().replace('\n', " ");
+        let shown = cause.to_string();
+        let key = keys.iter().find(|key| shown.contains(&format!("`{key}`"))).cloned();
+        (line_of_key(text, 0, key.as_deref()), message)
+    })
+}
+
+/// The line of `key = …` after `from`, or the line of `from`.
+fn line_of_key(text: &str, from: usize, key: Option<&str>) -> usize {
+    let first = line_of(text, from);
+    let Some(key) = key else { return first };
+    let is_it = |line: &str| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(['=', '.']));
+    text.lines().skip(first - 1).position(is_it).map_or(first, |index| first + index)
+}
+
+fn parse_task(name: &str, table: toml::Table, bundle: &Bundle) -> Result<Task, (Option<String>, String)> {
+    let (shared, own): (toml::Table, toml::Table) = table.into_iter().partition(|(key, _)| SHARED.contains(&key.as_str()));
+    let shared: Shared = read_part(shared)?;
+    let mut kind: Kind = read_part(own)?;
+    if let Kind::Sql { statement, file, text } = &mut kind {
+        *text = match (statement, file) {
+            (Some(statement), None) => statement.clone(),
+            (None, Some(file)) => {
+                let missing = || (Some("file".to_owned()), format!("the file \"{file}\" is not in the folder"));
+                bundle.files.get(file.as_str()).cloned().ok_or_else(missing)?
+            }
+            _ => return Err((None, "write either `statement` or `file`".into())),
+        };
+    }
+    Ok(Task {
+        name: name.to_owned(),
+        after: shared.after,
+        trigger_rule: shared.trigger_rule,
+        retries: shared.retries,
+        retry_delay: shared.retry_delay,
+        retry_delay_max: shared.retry_delay_max,
+        timeout: shared.timeout,
+        kind,
+    })
+}
+
+fn read_part<T: DeserializeOwned>(table: toml::Table) -> Result<T, (Option<String>, String)> {
+    let keys: Vec<String> = table.keys().cloned().collect();
+    table.try_into().map_err(|cause: toml::de::Error| {
+        let shown = cause.to_string();
+        let key = keys.into_iter().find(|key| shown.contains(&format!("`{key}`")));
+        (key, cause.message().replace('\n', " "))
+    })
+}

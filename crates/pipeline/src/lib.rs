@@ -1,0 +1,86 @@
+//! Pipelines: from the files of a folder to typed definitions that cannot be wrong.
+//!
+//! A folder is read into a [`Bundle`], a bundle is parsed into a [`Pipeline`]. What is wrong is told with file and line. The
+//! scheduler publishes bundles in PostgreSQL by content hash; every other process reads them from there and parses the same
+//! text with the same code ([`published`]).
+
+mod bundle;
+mod dag;
+mod duration;
+mod file;
+mod job;
+mod problem;
+pub mod published;
+mod schema;
+mod source;
+mod stream;
+mod table;
+mod task;
+mod validate;
+
+pub use bundle::{Bundle, read_all};
+pub use dag::Dag;
+pub use job::{Emit, Job, Late};
+pub use problem::Problem;
+pub use published::Published;
+pub use schema::{Column, columns};
+pub use source::{Field, FieldType, Paging, Source, Stop};
+pub use stream::Stream;
+pub use table::{Clustering, Direction, Nulls, Store, Table};
+pub use task::{Expect, HttpCall, JobAction, Kind, Passed, Task, Waited};
+
+use std::collections::BTreeMap;
+
+/// One pipeline, checked.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    pub name: String,
+    /// The content hash of its files.
+    pub version: String,
+    pub sources: BTreeMap<String, Source>,
+    pub streams: BTreeMap<String, Stream>,
+    pub jobs: BTreeMap<String, Job>,
+    pub tables: BTreeMap<String, Table>,
+    pub dags: BTreeMap<String, Dag>,
+}
+
+impl Pipeline {
+    /// Reads a bundle's files. All that is wrong is told at once.
+    pub fn parse(bundle: &Bundle) -> Result<Self, Vec<Problem>> {
+        let pipeline = file::parse(bundle)?;
+        let problems = validate::problems(&pipeline, bundle);
+        if problems.is_empty() { Ok(pipeline) } else { Err(problems) }
+    }
+
+    /// The jobs that write `stream`.
+    pub fn jobs_into<'a>(&'a self, stream: &'a str) -> impl Iterator<Item = &'a Job> {
+        self.jobs.values().filter(move |job| job.into == stream)
+    }
+}
+
+/// Finds what is wrong between pipelines: topics and DAGs are one name space.
+pub fn problems_between(pipelines: &[Pipeline]) -> Vec<Problem> {
+    let mut owner: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    let mut problems = vec![];
+    for pipeline in pipelines {
+        let kinds = [
+            ("stream", pipeline.streams.keys().collect::<Vec<_>>()),
+            ("DAG", pipeline.dags.keys().collect()),
+            ("source", pipeline.sources.keys().collect()),
+            ("job", pipeline.jobs.keys().collect()),
+            ("table", pipeline.tables.keys().collect()),
+        ];
+        for (kind, names) in kinds {
+            for name in names {
+                if let Some(other) = owner.insert((kind, name), &pipeline.name) {
+                    let message = format!("{kind} \"{name}\" is also in pipeline \"{other}\": rename one of them");
+                    problems.push(Problem::new(format!("{}/pipeline.toml", pipeline.name), 1, message));
+                }
+            }
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,138 @@
+//! Published pipelines: the scheduler writes them, everybody else reads them, from PostgreSQL.
+
+use crate::{Bundle, Pipeline, Problem};
+use postgres::PgPool;
+use sqlx::Row;
+use std::{collections::BTreeMap, time::Duration};
+use tokio::sync::watch;
+
+/// Everything that is published, parsed.
+#[derive(Clone, Debug, Default)]
+pub struct Published {
+    pub pipelines: BTreeMap<String, Pipeline>,
+}
+
+/// The channel of the hint that something was published. The truth is the table.
+const CHANNEL: &str = "millrace_pipelines";
+/// A hint may be lost.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+impl Published {
+    pub fn stream(&self, name: &str) -> Option<&crate::Stream> {
+        self.pipelines.values().find_map(|pipeline| pipeline.streams.get(name))
+    }
+
+    /// The pipeline that has this source.
+    pub fn source(&self, name: &str) -> Option<(&Pipeline, &crate::Source)> {
+        self.pipelines.values().find_map(|pipeline| Some((pipeline, pipeline.sources.get(name)?)))
+    }
+
+    /// The pipeline that has this job.
+    pub fn job(&self, name: &str) -> Option<(&Pipeline, &crate::Job)> {
+        self.pipelines.values().find_map(|pipeline| Some((pipeline, pipeline.jobs.get(name)?)))
+    }
+
+    /// All tables of one store, with their streams.
+    pub fn tables(&self, store: crate::Store) -> Vec<(&Pipeline, &crate::Table, &crate::Stream)> {
+        let mut found = vec![];
+        for pipeline in self.pipelines.values() {
+            for table in pipeline.tables.values().filter(|table| table.store == store) {
+                if let Some(stream) = pipeline.streams.get(&table.stream) {
+                    found.push((pipeline, table, stream));
+                }
+            }
+        }
+        found
+    }
+
+    fn versions(&self) -> Vec<&str> {
+        self.pipelines.values().map(|pipeline| pipeline.version.as_str()).collect()
+    }
+}
+
+/// Stores a bundle and makes it the current version of its pipeline. Answers whether it is a new one.
+pub async fn publish(pool: &PgPool, bundle: &Bundle) -> Result<bool, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    let hash = bundle.hash();
+    let files = serde_json::to_value(&bundle.files).unwrap_or_default();
+    sqlx::query("INSERT INTO pipeline_version (pipeline, hash, files) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+        .bind(&bundle.name)
+        .bind(&hash)
+        .bind(files)
+        .execute(&mut *transaction)
+        .await?;
+    let changed = sqlx::query(
+        "INSERT INTO pipeline_current (pipeline, hash) VALUES ($1, $2)
+         ON CONFLICT (pipeline) DO UPDATE SET hash = excluded.hash, published_at = now() WHERE pipeline_current.hash <> excluded.hash",
+    )
+    .bind(&bundle.name)
+    .bind(&hash)
+    .execute(&mut *transaction)
+    .await?
+    .rows_affected()
+        > 0;
+    if changed {
+        sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(&bundle.name).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    Ok(changed)
+}
+
+/// Takes a pipeline whose folder is gone out of what is current. Its versions stay.
+pub async fn retire(pool: &PgPool, pipeline: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM pipeline_current WHERE pipeline = $1").bind(pipeline).execute(pool).await?;
+    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(pipeline).execute(pool).await.map(drop)
+}
+
+/// Reads what is current. A version that this program cannot read is told and left out.
+pub async fn current(pool: &PgPool) -> Result<(Published, Vec<Problem>), sqlx::Error> {
+    let rows = sqlx::query(
+        "SELECT c.pipeline, v.files FROM pipeline_current c JOIN pipeline_version v ON v.pipeline = c.pipeline AND v.hash = c.hash ORDER BY 1",
+    )
+    .fetch_all(pool)
+    .await?;
+    let (mut published, mut problems) = (Published::default(), vec![]);
+    for row in rows {
+        let files: serde_json::Value = row.try_get("files")?;
+        let bundle = Bundle { name: row.try_get("pipeline")?, files: serde_json::from_value(files).unwrap_or_default() };
+        match Pipeline::parse(&bundle) {
+            Ok(pipeline) => drop(published.pipelines.insert(bundle.name, pipeline)),
+            Err(found) => problems.extend(found),
+        }
+    }
+    Ok((published, problems))
+}
+
+/// Follows what is current for as long as the receiver lives. The first value is what is current now.
+pub async fn watch(pool: PgPool) -> watch::Receiver<Published> {
+    let (sender, receiver) = watch::channel(Published::default());
+    if let Ok((published, _)) = current(&pool).await {
+        sender.send_replace(published);
+    }
+    tokio::spawn(async move {
+        let mut hints = postgres::listen(&pool, CHANNEL).await.ok();
+        while !sender.is_closed() {
+            wait_for_hint(&mut hints).await;
+            match current(&pool).await {
+                Ok((published, problems)) => {
+                    problems.iter().for_each(|problem| tracing::warn!("published version left out: {problem}"));
+                    sender.send_if_modified(|known| {
+                        let changed = known.versions() != published.versions();
+                        *known = published;
+                        changed
+                    });
+                }
+                Err(cause) => tracing::warn!("cannot read the published pipelines: {cause}; going on with the last ones"),
+            }
+        }
+    });
+    receiver
+}
+
+async fn wait_for_hint(hints: &mut Option<postgres::Hints>) {
+    let pause = tokio::time::sleep(LOOK_AGAIN);
+    match hints {
+        Some(hints) => tokio::select! { () = hints.next() => {}, () = pause => {} },
+        None => pause.await,
+    }
+}

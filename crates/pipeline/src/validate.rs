@@ -1,0 +1,186 @@
+//! What a single definition cannot see: names that must exist, cycles, fields of schemas.
+
+use crate::{
+    Bundle, Column, Dag, Kind, Pipeline, Problem, Store, Stream, Table, Waited,
+    columns,
+    file::line_of_section,
+    schema::ColumnType,
+};
+use schedule::Calendar;
+use std::collections::BTreeMap;
+
+pub(crate) fn problems(pipeline: &Pipeline, bundle: &Bundle) -> Vec<Problem> {
+    let text = bundle.files.get("pipeline.toml").map_or("", String::as_str);
+    let mut found = Found { text, file: bundle.shown("pipeline.toml"), problems: vec![] };
+    let mut fields: BTreeMap<&str, Vec<Column>> = BTreeMap::new();
+    for (name, stream) in &pipeline.streams {
+        match columns(stream) {
+            Ok(columns) => drop(fields.insert(name, columns)),
+            Err(cause) => found.problems.push(Problem::new(bundle.shown(&stream.schema), 1, cause)),
+        }
+    }
+    for stream in pipeline.streams.values() {
+        check_stream(stream, fields.get(stream.name.as_str()), &mut found);
+    }
+    check_names(pipeline, &mut found);
+    for table in pipeline.tables.values() {
+        check_table(table, pipeline, fields.get(table.stream.as_str()), &mut found);
+    }
+    for dag in pipeline.dags.values() {
+        let file = format!("dags/{}.toml", dag.name);
+        let text = bundle.files.get(&file).map_or("", String::as_str);
+        let mut found_here = Found { text, file: bundle.shown(&file), problems: vec![] };
+        check_dag(dag, pipeline, &mut found_here);
+        found.problems.append(&mut found_here.problems);
+    }
+    found.problems
+}
+
+struct Found<'a> {
+    text: &'a str,
+    file: String,
+    problems: Vec<Problem>,
+}
+
+impl Found<'_> {
+    fn say(&mut self, section: &str, message: String) {
+        let line = line_of_section(self.text, section);
+        self.problems.push(Problem::new(&self.file, line, format!("[{section}] {message}")));
+    }
+}
+
+fn check_stream(stream: &Stream, columns: Option<&Vec<Column>>, found: &mut Found<'_>) {
+    let section = format!("streams.{}", stream.name);
+    let Some(columns) = columns else { return };
+    if !is_topic_name(&stream.name) {
+        found.say(&section, "a stream's name is its topic's: letters, digits, `_`, `-`, `.`, at most 200".into());
+    }
+    if stream.key.is_empty() {
+        found.say(&section, "a stream needs a key: name at least one field".into());
+    }
+    for field in stream.key.iter().filter(|field| !columns.iter().any(|column| &column.name == *field)) {
+        found.say(&section, format!("the key names the field \"{field}\", which {} does not have", stream.schema));
+    }
+    if let Some(time) = &stream.event_time {
+        let kind = columns.iter().find(|column| &column.name == time).map(|column| column.kind);
+        if !matches!(kind, Some(ColumnType::TimestampMillis | ColumnType::TimestampMicros)) {
+            found.say(&section, format!("event_time \"{time}\" must be a field of type timestamp-millis or timestamp-micros"));
+        }
+    }
+    if stream.partitions == 0 {
+        found.say(&section, "partitions must be at least 1".into());
+    }
+}
+
+fn is_topic_name(name: &str) -> bool {
+    !name.is_empty() && name.len() <= 200 && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+}
+
+fn check_names(pipeline: &Pipeline, found: &mut Found<'_>) {
+    for source in pipeline.sources.values() {
+        let section = format!("sources.{}", source.name);
+        match pipeline.streams.get(&source.into) {
+            None => found.say(&section, unknown("stream", &source.into, pipeline.streams.keys())),
+            Some(stream) => {
+                for key in stream.key.iter().filter(|key| !source.fields.contains_key(*key)) {
+                    found.say(&section, format!("does not make \"{key}\", the key of the stream \"{}\": add it to [{section}.fields]", stream.name));
+                }
+            }
+        }
+    }
+    for job in pipeline.jobs.values() {
+        let section = format!("jobs.{}", job.name);
+        if !pipeline.streams.contains_key(&job.into) {
+            found.say(&section, unknown("stream", &job.into, pipeline.streams.keys()));
+        }
+        if job.slots == 0 {
+            found.say(&section, "slots must be at least 1".into());
+        }
+    }
+}
+
+fn check_table(table: &Table, pipeline: &Pipeline, columns: Option<&Vec<Column>>, found: &mut Found<'_>) {
+    let section = format!("tables.{}", table.name);
+    let Some(stream) = pipeline.streams.get(&table.stream) else {
+        return found.say(&section, unknown("stream", &table.stream, pipeline.streams.keys()));
+    };
+    let Some(columns) = columns else { return };
+    let named = table.primary_key(&stream.key).into_iter().chain(table.columns.clone().unwrap_or_default());
+    for name in named {
+        match columns.iter().find(|column| column.name == name) {
+            None => found.say(&section, format!("names the column \"{name}\", which {} does not have", stream.schema)),
+            Some(column) if column.nullable && table.primary_key(&stream.key).contains(&name) => {
+                found.say(&section, format!("the key column \"{name}\" may be null in {}: a row could not be told from another", stream.schema));
+            }
+            Some(_) => {}
+        }
+    }
+    if table.store == Store::Postgres && (!table.clustering.is_empty() || !table.ttl.is_zero()) {
+        found.say(&section, "clustering and ttl are Cassandra's: PostgreSQL has neither".into());
+    }
+}
+
+fn check_dag(dag: &Dag, pipeline: &Pipeline, found: &mut Found<'_>) {
+    if let Err(cause) = Calendar::new(&dag.settings.schedule, &dag.settings.timezone, dag.settings.dst_overlap) {
+        let line = found.text.lines().position(|line| line.starts_with("schedule") || line.starts_with("timezone")).map_or(1, |i| i + 1);
+        found.problems.push(Problem::new(&found.file, line, cause.to_string()));
+    }
+    for task in dag.tasks.values() {
+        let section = format!("tasks.{}", task.name);
+        for parent in task.after.iter().filter(|parent| !dag.tasks.contains_key(*parent)) {
+            found.say(&section, unknown("task", parent, dag.tasks.keys()));
+        }
+        check_kind(&section, &task.kind, dag, pipeline, found);
+    }
+    if let Err(task) = dag.order()
+        && dag.tasks.values().all(|task| task.after.iter().all(|parent| dag.tasks.contains_key(parent)))
+    {
+        found.say(&format!("tasks.{task}"), format!("\"{task}\" waits for itself: its `after` leads back to it"));
+    }
+}
+
+fn check_kind(section: &str, kind: &Kind, dag: &Dag, pipeline: &Pipeline, found: &mut Found<'_>) {
+    match kind {
+        Kind::Fetch { source } if !pipeline.sources.contains_key(source) => {
+            found.say(section, unknown("source", source, pipeline.sources.keys()));
+        }
+        Kind::Job { job, .. } if !pipeline.jobs.contains_key(job) => found.say(section, unknown("job", job, pipeline.jobs.keys())),
+        Kind::Check { ids_of, tables, sql, cql, .. } => {
+            if [ids_of.is_some(), sql.is_some(), cql.is_some()].iter().filter(|set| **set).count() != 1 {
+                found.say(section, "write exactly one of `ids_of`, `sql`, `cql`".into());
+            }
+            if let Some(task) = ids_of.as_ref().filter(|task| !matches!(dag.tasks.get(*task).map(|task| &task.kind), Some(Kind::Fetch { .. }))) {
+                found.say(section, format!("ids_of names \"{task}\", which is no fetch task of this DAG"));
+            }
+            check_tables(section, tables, pipeline, found);
+        }
+        Kind::Wait(waited) => check_wait(section, waited, pipeline, found),
+        Kind::Command { run, .. } if run.is_empty() => found.say(section, "run needs a program: run = [\"echo\", \"hello\"]".into()),
+        _ => {}
+    }
+}
+
+fn check_wait(section: &str, waited: &Waited, pipeline: &Pipeline, found: &mut Found<'_>) {
+    let Waited { passed, sql, file, http, until, .. } = waited;
+    if [passed.is_some(), sql.is_some(), file.is_some(), http.is_some(), until.is_some()].iter().filter(|set| **set).count() != 1 {
+        found.say(section, "write exactly one of `passed`, `sql`, `file`, `http`, `until`".into());
+    }
+    if let Some(passed) = passed {
+        if !pipeline.streams.contains_key(&passed.stream) {
+            found.say(section, unknown("stream", &passed.stream, pipeline.streams.keys()));
+        }
+        check_tables(section, &passed.tables, pipeline, found);
+    }
+}
+
+fn check_tables(section: &str, tables: &[String], pipeline: &Pipeline, found: &mut Found<'_>) {
+    for table in tables.iter().filter(|table| !pipeline.tables.contains_key(*table)) {
+        found.say(section, unknown("table", table, pipeline.tables.keys()));
+    }
+}
+
+fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a String>) -> String {
+    let known: Vec<&str> = known.map(String::as_str).collect();
+    let hint = if known.is_empty() { "there is none".to_owned() } else { format!("there are: {}", known.join(", ")) };
+    format!("names the {what} \"{name}\", which is not declared; {hint}")
+}

@@ -1,0 +1,85 @@
+//! PostgreSQL: connecting, databases and migrations, hints, and the incarnations of topics.
+
+mod hints;
+pub mod incarnation;
+mod migrate;
+
+pub use hints::{Hints, listen};
+pub use migrate::migrate;
+pub use sqlx::PgPool;
+
+use model::Secret;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use std::{str::FromStr, time::Duration};
+
+/// Why a database can't be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PostgresError {
+    #[error("\"{url}\" is not an address of PostgreSQL: {cause}. Write postgres://user@host:port/database")]
+    Address { url: String, cause: sqlx::Error },
+    #[error("PostgreSQL at {url} did not answer: {cause}. Is it running?")]
+    Unreachable { url: String, cause: sqlx::Error },
+    #[error("a migration failed: {0}. The database is as it was before")]
+    Migration(String),
+}
+
+/// How many connections a process holds at most.
+pub const CONNECTIONS_MAX: u32 = 8;
+const ACQUIRE_MAX: Duration = Duration::from_secs(10);
+const TRY_AGAIN: Duration = Duration::from_millis(250);
+
+/// Connects, and waits for as long as the server is away. Makes the database where it does not exist.
+pub async fn connect(url: &str, password: &Secret) -> Result<PgPool, PostgresError> {
+    let options = options(url, password)?;
+    let mut told = false;
+    loop {
+        match try_connect(&options).await {
+            Ok(pool) => return Ok(pool),
+            Err(cause) if is_missing_database(&cause) => create_database(&options).await,
+            Err(cause) if !told => {
+                told = true;
+                tracing::info!("waiting for PostgreSQL at {url}: {cause}");
+            }
+            Err(_) => {}
+        }
+        tokio::time::sleep(TRY_AGAIN).await;
+    }
+}
+
+/// Connects once.
+pub async fn connect_now(url: &str, password: &Secret) -> Result<PgPool, PostgresError> {
+    let options = options(url, password)?;
+    try_connect(&options).await.map_err(|cause| PostgresError::Unreachable { url: url.to_owned(), cause })
+}
+
+fn options(url: &str, password: &Secret) -> Result<PgConnectOptions, PostgresError> {
+    let options = PgConnectOptions::from_str(url).map_err(|cause| PostgresError::Address { url: url.to_owned(), cause })?;
+    let options = options.application_name("millrace");
+    Ok(if password.reveal().is_empty() { options } else { options.password(password.reveal()) })
+}
+
+async fn try_connect(options: &PgConnectOptions) -> Result<PgPool, sqlx::Error> {
+    let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).min_connections(0).acquire_timeout(ACQUIRE_MAX);
+    pool.connect_with(options.clone()).await
+}
+
+const INVALID_CATALOG_NAME: &str = "3D000";
+
+fn is_missing_database(cause: &sqlx::Error) -> bool {
+    cause.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == INVALID_CATALOG_NAME)
+}
+
+async fn create_database(options: &PgConnectOptions) {
+    let Some(name) = options.get_database().map(str::to_owned) else { return };
+    let made = async {
+        let pool = try_connect(&options.clone().database("postgres")).await?;
+        // A name can't be a parameter; quoting makes any name harmless.
+        let statement = format!("CREATE DATABASE \"{}\"", name.replace('"', "\"\""));
+        sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&pool).await
+    };
+    match made.await {
+        Ok(_) => tracing::info!("made the database {name}"),
+        // Another process may have been quicker; the next attempt to connect tells.
+        Err(cause) => tracing::debug!("database {name} was not made: {cause}"),
+    }
+}

@@ -1,0 +1,21 @@
+//! The schema of the metadata database.
+
+use crate::{PgPool, PostgresError};
+use sqlx::{
+    SqlSafeStr,
+    migrate::{Migration, MigrationType, Migrator},
+};
+
+const MIGRATIONS: [(i64, &str, &str); 3] = [
+    (1, "pipelines", include_str!("../../../migrations/0001_pipelines.sql")),
+    (2, "runs", include_str!("../../../migrations/0002_runs.sql")),
+    (3, "jobs", include_str!("../../../migrations/0003_jobs.sql")),
+];
+
+/// Brings the schema up to date. Many processes may do it at once: an advisory lock lets one work.
+pub async fn migrate(pool: &PgPool) -> Result<(), PostgresError> {
+    let migrations = MIGRATIONS.map(|(version, name, sql)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.into()).run(pool).await.map_err(|cause| PostgresError::Migration(cause.to_string()))
+}

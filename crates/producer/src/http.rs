@@ -1,0 +1,151 @@
+//! `POST /v1/streams/{stream}/records`
+
+use crate::{
+    Config,
+    admission::Admission,
+    body::{self, Layout},
+    ingest::{self, Fate, OnInvalid},
+    streams::{Ready, Streams, Unready},
+};
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::{Path, Query, Request, State as Held},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use kafka::Sender;
+use prometheus::IntCounterVec;
+use service::{Service, http::problem};
+use std::{sync::Arc, time::Duration};
+use tower_http::decompression::RequestDecompressionLayer;
+use wire::ingest::{Answer, Outcome};
+
+/// What a request needs.
+#[derive(Clone)]
+pub struct State {
+    streams: Streams,
+    sender: Sender,
+    admission: Admission,
+    body_bytes_max: usize,
+    records_max: usize,
+    counted: IntCounterVec,
+}
+
+/// A body that takes longer to arrive is cut off: it holds memory that others wait for.
+const BODY_MAX: Duration = Duration::from_secs(30);
+
+impl State {
+    pub fn new(service: &Service, config: &Config, streams: Streams, sender: Sender) -> anyhow::Result<Self> {
+        Ok(Self {
+            streams,
+            sender,
+            admission: Admission::new(config.in_flight_bytes_max, config.body_bytes_max),
+            body_bytes_max: config.body_bytes_max,
+            records_max: config.records_max,
+            counted: service.metrics.counters("millrace_producer_records_total", "Records by what became of them", &["stream", "outcome"])?,
+        })
+    }
+}
+
+pub fn routes(state: State) -> Router {
+    // The size that a request declares is read before the layer takes the encoding away.
+    let ingest = post(records).layer(RequestDecompressionLayer::new());
+    Router::new().route("/v1/streams/{stream}/records", ingest).layer(axum::middleware::from_fn_with_state(state.clone(), admit)).with_state(state)
+}
+
+/// Refuses before the body is read, so that overload costs next to nothing.
+async fn admit(Held(state): Held<State>, request: Request, next: axum::middleware::Next) -> Response {
+    let headers = request.headers();
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    if length.is_some_and(|bytes: usize| bytes > state.body_bytes_max) {
+        return problem(StatusCode::PAYLOAD_TOO_LARGE, too_large(state.body_bytes_max));
+    }
+    let declared = length.filter(|_| !headers.contains_key(header::CONTENT_ENCODING));
+    match state.admission.admit(declared) {
+        Some(permit) => {
+            let answer = next.run(request).await;
+            drop(permit);
+            answer
+        }
+        None => busy("the producer has as much on its way as it may hold: try again"),
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    #[serde(default)]
+    on_invalid: OnInvalid,
+}
+
+async fn records(Held(state): Held<State>, Path(stream): Path<String>, Query(asked): Query<Asked>, headers: HeaderMap, body: Body) -> Response {
+    let ready = match state.streams.get(&stream) {
+        None => return problem(StatusCode::NOT_FOUND, format!("no pipeline declares a stream \"{stream}\": declare it under [streams.{stream}], or correct the address")),
+        Some(Err(Unready::NotYet(reason))) => return busy(&format!("stream \"{stream}\" is not ready: {reason}")),
+        Some(Err(Unready::Refused(reason))) => return problem(StatusCode::CONFLICT, format!("stream \"{stream}\" takes no records: {reason}")),
+        Some(Ok(ready)) => ready,
+    };
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let body = match tokio::time::timeout(BODY_MAX, axum::body::to_bytes(body, state.body_bytes_max)).await {
+        Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, format!("the body did not arrive within {BODY_MAX:?}")),
+        Ok(Err(cause)) => return unreadable(&cause, state.body_bytes_max),
+        Ok(Ok(body)) => body,
+    };
+    match body::records(Layout::of(content_type), &body, state.records_max) {
+        Err(reason) => problem(StatusCode::BAD_REQUEST, reason),
+        Ok(records) => respond(&state, &ready, write(&state, &ready, records, asked.on_invalid).await),
+    }
+}
+
+async fn write(state: &State, ready: &Arc<Ready>, records: Vec<&[u8]>, on_invalid: OnInvalid) -> Answer {
+    let mut outgoing = Vec::with_capacity(records.len());
+    let mut fates = Vec::with_capacity(records.len());
+    for record in records {
+        fates.push(match ingest::judge(ready, record, on_invalid) {
+            Fate::Write(record) => {
+                outgoing.push(record);
+                None
+            }
+            Fate::Bury(letter, reason) => {
+                outgoing.push(letter);
+                Some(Ok(reason))
+            }
+            Fate::Reject(reason) => Some(Err(reason)),
+        });
+    }
+    ingest::answer(fates, state.sender.send_all(outgoing).await)
+}
+
+fn respond(state: &State, ready: &Ready, answer: Answer) -> Response {
+    let unknown = answer.results.iter().filter(|outcome| matches!(outcome, Outcome::Unknown { .. })).count() as u64;
+    for (outcome, n) in [("written", answer.accepted), ("dead", answer.dead), ("rejected", answer.rejected), ("unknown", unknown)] {
+        state.counted.with_label_values(&[&*ready.topic, outcome]).inc_by(n);
+    }
+    let status = match (unknown, answer.accepted + answer.dead, answer.rejected) {
+        (1.., _, _) => StatusCode::SERVICE_UNAVAILABLE,
+        (0, 0, 1..) => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::OK,
+    };
+    (status, Json(answer)).into_response()
+}
+
+fn busy(reason: &str) -> Response {
+    let mut answer = problem(StatusCode::SERVICE_UNAVAILABLE, reason);
+    answer.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+    answer
+}
+
+fn unreadable(cause: &axum::Error, body_bytes_max: usize) -> Response {
+    // The limit's error is wrapped; its text is the library's only sign of it.
+    let text = format!("{cause}");
+    if text.contains("length limit") {
+        return problem(StatusCode::PAYLOAD_TOO_LARGE, too_large(body_bytes_max));
+    }
+    problem(StatusCode::BAD_REQUEST, format!("the body can't be read: {text}. Is it whole, and is its content-encoding right?"))
+}
+
+fn too_large(body_bytes_max: usize) -> String {
+    format!("the body has more than {body_bytes_max} bytes: send the records in several requests, or raise `body_bytes_max` in config/producer.toml")
+}

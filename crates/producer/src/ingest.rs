@@ -1,0 +1,108 @@
+//! From a record's bytes to what is written, and from the broker's answers to ours.
+
+use crate::streams::Ready;
+use kafka::{Outgoing, Place, RECORD_ID, SendError};
+use model::{DeadLetter, Stage};
+use serde_json::Value;
+use wire::{
+    frame,
+    ingest::{Answer, Outcome},
+};
+
+/// What happens to a record that does not fit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnInvalid {
+    /// The answer says why, and that is all.
+    #[default]
+    Reject,
+    /// It goes to the dead-letter topic, and the answer says why.
+    Deadletter,
+}
+
+/// What is to become of one record.
+pub enum Fate {
+    Write(Outgoing),
+    Bury(Outgoing, String),
+    Reject(String),
+}
+
+/// Decides about one record. Pure.
+pub fn judge(ready: &Ready, bytes: &[u8], on_invalid: OnInvalid) -> Fate {
+    match encode(ready, bytes) {
+        Ok(outgoing) => Fate::Write(outgoing),
+        Err(reason) if on_invalid == OnInvalid::Deadletter => Fate::Bury(dead_letter(ready, bytes, &reason), reason),
+        Err(reason) => Fate::Reject(reason),
+    }
+}
+
+fn encode(ready: &Ready, bytes: &[u8]) -> Result<Outgoing, String> {
+    let record: Value = serde_json::from_slice(bytes).map_err(|cause| format!("the record is not JSON: {cause}"))?;
+    let mut payload = Vec::with_capacity(bytes.len());
+    payload.extend(frame::header(ready.schema_id));
+    ready.codec.encode(&record, &mut payload).map_err(|refusal| refusal.to_string())?;
+    let values: Vec<&Value> = ready.stream.key.iter().filter_map(|field| record.get(field)).collect();
+    if values.len() < ready.stream.key.len() || values.iter().any(|value| value.is_null()) {
+        return Err(format!("the key needs a value in each of its fields: {}", ready.stream.key.join(", ")));
+    }
+    let key = wire::key::key(&values);
+    let id = String::from_utf8_lossy(&key).into_owned();
+    Ok(Outgoing { topic: ready.topic.clone(), key: Some(key), payload: Some(payload), headers: vec![(RECORD_ID, id)], partition: None })
+}
+
+fn dead_letter(ready: &Ready, bytes: &[u8], reason: &str) -> Outgoing {
+    let letter = DeadLetter {
+        stage: Stage::Producer,
+        reason: reason.to_owned(),
+        topic: ready.topic.to_string(),
+        partition: None,
+        offset: None,
+        job: None,
+        version: None,
+    };
+    let mut headers = letter.headers();
+    headers.extend(record_id(ready, bytes).map(|id| (RECORD_ID, id)));
+    Outgoing { topic: ready.dead_topic.clone(), key: None, payload: Some(bytes.to_vec()), headers, partition: None }
+}
+
+/// The id of a record that does not fit, where it can be told.
+fn record_id(ready: &Ready, bytes: &[u8]) -> Option<String> {
+    let record: Value = serde_json::from_slice(bytes).ok()?;
+    let values: Option<Vec<&Value>> = ready.stream.key.iter().map(|field| record.get(field)).collect();
+    String::from_utf8(wire::key::key(&values?)).ok()
+}
+
+/// Puts the broker's answers, which are those of all but the rejected records, into the request's order.
+pub fn answer(fates: Vec<Option<Result<String, String>>>, written: Vec<Result<Place, SendError>>) -> Answer {
+    let mut answer = Answer::default();
+    let mut written = written.into_iter();
+    for fate in fates {
+        let outcome = match fate {
+            Some(Err(reason)) => Outcome::Rejected { reason },
+            Some(Ok(reason)) => match written.next() {
+                Some(Ok(Place { partition, offset })) => Outcome::Dead { reason, partition, offset },
+                other => unconfirmed(other),
+            },
+            None => match written.next() {
+                Some(Ok(Place { partition, offset })) => Outcome::Written { partition, offset },
+                other => unconfirmed(other),
+            },
+        };
+        match &outcome {
+            Outcome::Written { .. } => answer.accepted += 1,
+            Outcome::Dead { .. } => answer.dead += 1,
+            Outcome::Rejected { .. } => answer.rejected += 1,
+            Outcome::Unknown { .. } => {}
+        }
+        answer.results.push(outcome);
+    }
+    answer
+}
+
+fn unconfirmed(answer: Option<Result<Place, SendError>>) -> Outcome {
+    match answer {
+        Some(Err(SendError::Refused(reason))) => Outcome::Rejected { reason },
+        Some(Err(SendError::Unknown(reason))) => Outcome::Unknown { reason },
+        _ => Outcome::Unknown { reason: "Kafka gave no answer".into() },
+    }
+}

@@ -1,0 +1,5 @@
+//! The process `producer`.
+
+fn main() -> std::process::ExitCode {
+    service::main("producer", producer::run)
+}

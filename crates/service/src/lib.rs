@@ -1,0 +1,124 @@
+//! What every process of ours has: configuration, logs, health, metrics, and an orderly end.
+//!
+//! A process is `fn main() -> ExitCode { service::main("producer", producer::run) }`. `run` gets a [`Service`] and its
+//! configuration, and ends when [`Service::shutdown`] is cancelled or something failed that only a restart can mend.
+
+pub mod config;
+mod health;
+pub mod http;
+pub mod metrics;
+pub mod settings;
+
+pub use health::Health;
+pub use metrics::Metrics;
+pub use tokio_util::sync::CancellationToken;
+
+use serde::de::DeserializeOwned;
+use std::{future::Future, path::PathBuf, process::ExitCode, time::Duration};
+
+/// One running process.
+#[derive(Clone)]
+pub struct Service {
+    /// The name of this instance, such as `worker-2`.
+    pub name: String,
+    pub shutdown: CancellationToken,
+    pub health: Health,
+    pub metrics: Metrics,
+}
+
+/// How long a process may take to end after SIGTERM before it is ended by force: the same bound as the README's.
+const STOP_MAX: Duration = Duration::from_secs(9);
+
+/// Runs a process from its command line to its exit code: 0 ended in order, 1 failed, 2 wrong input.
+pub fn main<C, F, R>(process: &str, run: F) -> ExitCode
+where
+    C: DeserializeOwned,
+    F: FnOnce(Service, C) -> R,
+    R: Future<Output = anyhow::Result<()>>,
+{
+    // Without it the first TLS client panics: reqwest is built without a provider of its own.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let arguments = Arguments::parse(process);
+    let loaded = match config::load::<C>(&arguments.config, &config::environment()) {
+        Ok(loaded) => loaded,
+        Err(problem) => {
+            eprintln!("{process}: {problem}");
+            return ExitCode::from(2);
+        }
+    };
+    if arguments.health {
+        return health::ask(&loaded.listen);
+    }
+    start_log();
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime.block_on(supervise(process, run, loaded.settings)),
+        Err(cause) => {
+            eprintln!("{process}: cannot start its threads: {cause}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+struct Arguments {
+    config: PathBuf,
+    health: bool,
+}
+
+impl Arguments {
+    fn parse(process: &str) -> Self {
+        use clap::{Arg, Command, value_parser};
+        let config = Arg::new("config").long("config").value_parser(value_parser!(PathBuf)).help("Its configuration file");
+        let found = Command::new(process.to_owned())
+            .version(env!("CARGO_PKG_VERSION"))
+            .about(format!("{process}: a process of Millrace. Settings come from the file, then from MILLRACE_* variables."))
+            .arg(config.default_value(format!("config/{process}.toml")).global(true))
+            .subcommand(Command::new("health").about("Asks the running process whether it is ready; exit code 0 or 1"))
+            .get_matches();
+        let config = found.get_one::<PathBuf>("config").cloned().unwrap_or_default();
+        Self { config, health: found.subcommand_name() == Some("health") }
+    }
+}
+
+fn start_log() {
+    use tracing_subscriber::{EnvFilter, fmt, prelude::*};
+    // librdkafka says at WARN what it retries by itself.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,librdkafka=error,rdkafka=error"));
+    let json = std::env::var("MILLRACE_LOG").is_ok_and(|format| format == "json");
+    let registry = tracing_subscriber::registry().with(filter);
+    if json { registry.with(fmt::layer().json()).init() } else { registry.with(fmt::layer().with_ansi(false)).init() }
+}
+
+async fn supervise<C, F, R>(process: &str, run: F, settings: C) -> ExitCode
+where
+    F: FnOnce(Service, C) -> R,
+    R: Future<Output = anyhow::Result<()>>,
+{
+    let name = std::env::var("MILLRACE_NAME").unwrap_or_else(|_| process.to_owned());
+    let service = Service { name, shutdown: CancellationToken::new(), health: Health::default(), metrics: Metrics::default() };
+    let shutdown = service.shutdown.clone();
+    tokio::spawn(cancel_on_signal(shutdown.clone()));
+    let overdue = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(STOP_MAX).await;
+    };
+    tokio::select! {
+        ended = run(service, settings) => match ended {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(cause) => {
+                tracing::error!("{process} ends: {cause:#}");
+                ExitCode::FAILURE
+            }
+        },
+        () = overdue => {
+            tracing::error!("{process} did not end within {STOP_MAX:?} of being asked to");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn cancel_on_signal(shutdown: CancellationToken) {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else { return };
+    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+    shutdown.cancel();
+}

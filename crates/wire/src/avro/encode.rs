@@ -1,0 +1,278 @@
+//! JSON to an Avro body, one pass, no intermediate value.
+
+use super::plan::{Field, Node, Plan};
+use chrono::{DateTime, NaiveDate, Timelike};
+use serde_json::Value;
+use std::fmt;
+
+/// Why a record does not fit its schema: which field, what was expected, what was found.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub struct Refusal {
+    /// Field names and indexes from the outside in, such as `address.lines[2]`. Empty for the record itself.
+    pub path: String,
+    pub message: String,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if self.path.is_empty() { f.write_str(&self.message) } else { write!(f, "field \"{}\": {}", self.path, self.message) }
+    }
+}
+
+type Encoded = Result<(), Refusal>;
+
+impl Plan {
+    pub(super) fn encode(&self, record: &Value, out: &mut Vec<u8>) -> Encoded {
+        let Value::Object(object) = record else { return refuse("a JSON object", record) };
+        let mut used = 0;
+        for field in &self.fields {
+            match (object.get(&field.name), &field.default) {
+                (Some(value), _) => {
+                    used += 1;
+                    field.node.encode(value, out).map_err(|refusal| refusal.inside(&field.name))?;
+                }
+                (None, Some(default)) => out.extend_from_slice(default),
+                (None, None) => return Err(missing(field)),
+            }
+        }
+        if used < object.len() { Err(self.unknown(object)) } else { Ok(()) }
+    }
+
+    /// A field that the schema does not have is refused, not dropped: dropping it would lose data in silence.
+    fn unknown(&self, object: &serde_json::Map<String, Value>) -> Refusal {
+        let name = object.keys().find(|key| !self.fields.iter().any(|field| &field.name == *key));
+        Refusal { path: name.cloned().unwrap_or_default(), message: "the schema has no such field".into() }
+    }
+}
+
+impl Node {
+    fn encode(&self, value: &Value, out: &mut Vec<u8>) -> Encoded {
+        match self {
+            Node::Null => value.is_null().then_some(()).ok_or_else(|| wrong("null", value)),
+            Node::Boolean => put(value.as_bool(), "true or false", value, |flag| out.push(flag.into())),
+            Node::Int => put(whole(value, i32::MIN.into(), i32::MAX.into()), "a whole number of 32 bits", value, |n| long(n, out)),
+            Node::Long => put(value.as_i64(), "a whole number of 64 bits", value, |n| long(n, out)),
+            Node::Float => put(float(value), "a number", value, |n| out.extend((n as f32).to_le_bytes())),
+            Node::Double => put(float(value), "a number", value, |n| out.extend(n.to_le_bytes())),
+            Node::String => put(value.as_str(), "text", value, |text| sized(text.as_bytes(), out)),
+            Node::Uuid => put(value.as_str().filter(|t| uuid::Uuid::try_parse(t).is_ok()), "a UUID", value, |t| sized(t.as_bytes(), out)),
+            Node::Bytes => put(bytes(value), "bytes as base64", value, |bytes| sized(&bytes, out)),
+            Node::Fixed(n) => put(bytes(value).filter(|b| b.len() == *n), &format!("{n} bytes as base64"), value, |b| out.extend(b)),
+            Node::Date => put(date(value), "a date (\"2024-02-29\") or whole days since 1970", value, |n| long(n, out)),
+            Node::TimeMillis => put(time(value, 1_000), "a time of day (\"13:37:00\") or whole milliseconds", value, |n| long(n, out)),
+            Node::TimeMicros => put(time(value, 1_000_000), "a time of day (\"13:37:00\") or whole microseconds", value, |n| long(n, out)),
+            Node::TimestampMillis => put(timestamp(value, 1_000), "a timestamp (RFC 3339) or whole milliseconds since 1970", value, |n| long(n, out)),
+            Node::TimestampMicros => put(timestamp(value, 1_000_000), "a timestamp (RFC 3339) or whole microseconds since 1970", value, |n| long(n, out)),
+            Node::Decimal { precision, scale, fixed } => decimal(value, *precision, *scale, *fixed, out),
+            Node::Enum(symbols) => symbol(symbols, value, out),
+            Node::Array(items) => array(items, value, out),
+            Node::Map(values) => map(values, value, out),
+            Node::Union(branches) => union(branches, value, out),
+            Node::Record(plan) => plan.encode(value, out),
+        }
+    }
+}
+
+/// The bytes of a field's default, or nothing where the default is not of the field's type.
+pub(super) fn default_bytes(node: &Node, value: &Value) -> Option<Vec<u8>> {
+    // By Avro's rule the default of a union belongs to its first branch.
+    let mut out = vec![];
+    match node {
+        Node::Union(branches) => {
+            long(0, &mut out);
+            branches.first()?.encode(value, &mut out).ok()?;
+        }
+        other => other.encode(value, &mut out).ok()?,
+    }
+    Some(out)
+}
+
+/// Zig-zag variable-length coding, Avro 1.12 "Binary Encoding".
+fn long(n: i64, out: &mut Vec<u8>) {
+    let mut rest = ((n << 1) ^ (n >> 63)) as u64;
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
+fn sized(bytes: &[u8], out: &mut Vec<u8>) {
+    long(bytes.len() as i64, out);
+    out.extend_from_slice(bytes);
+}
+
+fn put<T>(read: Option<T>, expected: &str, value: &Value, write: impl FnOnce(T)) -> Encoded {
+    read.map(write).ok_or_else(|| wrong(expected, value))
+}
+
+fn whole(value: &Value, min: i64, max: i64) -> Option<i64> {
+    value.as_i64().filter(|n| (min..=max).contains(n))
+}
+
+fn float(value: &Value) -> Option<f64> {
+    match value {
+        Value::String(text) => match text.as_str() {
+            "NaN" => Some(f64::NAN),
+            "Infinity" => Some(f64::INFINITY),
+            "-Infinity" => Some(f64::NEG_INFINITY),
+            _ => None,
+        },
+        other => other.as_f64().filter(|n| n.is_finite()),
+    }
+}
+
+fn bytes(value: &Value) -> Option<Vec<u8>> {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.decode(value.as_str()?).ok()
+}
+
+fn date(value: &Value) -> Option<i64> {
+    match value {
+        Value::String(text) => {
+            let date: NaiveDate = text.parse().ok()?;
+            Some((date - NaiveDate::default()).num_days())
+        }
+        other => whole(other, i32::MIN.into(), i32::MAX.into()),
+    }
+}
+
+fn time(value: &Value, per_second: i64) -> Option<i64> {
+    match value {
+        Value::String(text) => {
+            let time: chrono::NaiveTime = text.parse().ok()?;
+            let nanos = i64::from(time.num_seconds_from_midnight()) * 1_000_000_000 + i64::from(time.nanosecond());
+            Some(nanos / (1_000_000_000 / per_second))
+        }
+        other => whole(other, 0, 86_400 * per_second - 1),
+    }
+}
+
+fn timestamp(value: &Value, per_second: i64) -> Option<i64> {
+    match value {
+        Value::String(text) => {
+            let instant = DateTime::parse_from_rfc3339(text).ok()?;
+            let below = i64::from(instant.timestamp_subsec_micros()) * per_second / 1_000_000;
+            instant.timestamp().checked_mul(per_second)?.checked_add(below)
+        }
+        other => other.as_i64(),
+    }
+}
+
+fn symbol(symbols: &[String], value: &Value, out: &mut Vec<u8>) -> Encoded {
+    let index = value.as_str().and_then(|text| symbols.iter().position(|symbol| symbol == text));
+    put(index, &format!("one of {}", symbols.join(", ")), value, |index| long(index as i64, out))
+}
+
+fn array(items: &Node, value: &Value, out: &mut Vec<u8>) -> Encoded {
+    let Value::Array(values) = value else { return refuse("an array", value) };
+    if !values.is_empty() {
+        long(values.len() as i64, out);
+    }
+    for (index, item) in values.iter().enumerate() {
+        items.encode(item, out).map_err(|refusal| refusal.inside(&format!("[{index}]")))?;
+    }
+    long(0, out);
+    Ok(())
+}
+
+fn map(values: &Node, value: &Value, out: &mut Vec<u8>) -> Encoded {
+    let Value::Object(object) = value else { return refuse("an object", value) };
+    if !object.is_empty() {
+        long(object.len() as i64, out);
+    }
+    for (key, item) in object {
+        sized(key.as_bytes(), out);
+        values.encode(item, out).map_err(|refusal| refusal.inside(key))?;
+    }
+    long(0, out);
+    Ok(())
+}
+
+/// Takes the first branch that fits. The refusal is that of the only branch that is not null, where there is one.
+fn union(branches: &[Node], value: &Value, out: &mut Vec<u8>) -> Encoded {
+    let before = out.len();
+    let mut last = None;
+    for (index, branch) in branches.iter().enumerate() {
+        long(index as i64, out);
+        match branch.encode(value, out) {
+            Ok(()) => return Ok(()),
+            Err(refusal) if !matches!(branch, Node::Null) => last = Some(refusal),
+            Err(_) => {}
+        }
+        out.truncate(before);
+    }
+    match last {
+        Some(refusal) if branches.len() == 2 => Err(refusal.or_null()),
+        _ => refuse("a value of one of the union's types", value),
+    }
+}
+
+fn decimal(value: &Value, precision: usize, scale: usize, fixed: Option<usize>, out: &mut Vec<u8>) -> Encoded {
+    let expected = format!("a decimal with at most {precision} digits, {scale} of them after the point, as text");
+    let unscaled = value.as_str().and_then(|text| unscaled(text, precision, scale));
+    let bytes = unscaled.and_then(|n| match fixed {
+        Some(size) if size <= 16 => Some(n.to_be_bytes()[16 - size..].to_vec()),
+        Some(size) => Some([vec![if n < 0 { 0xff } else { 0 }; size - 16], n.to_be_bytes().to_vec()].concat()),
+        None => Some(shortest(n)),
+    });
+    put(bytes, &expected, value, |bytes| if fixed.is_some() { out.extend(bytes) } else { sized(&bytes, out) })
+}
+
+/// The decimal's digits as one number: `"-12.5"` at scale 2 is -1250.
+fn unscaled(text: &str, precision: usize, scale: usize) -> Option<i128> {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    if part.len() > scale {
+        return None;
+    }
+    let digits: i128 = format!("{whole}{part:0<scale$}").parse().ok()?;
+    (digits.unsigned_abs() < 10u128.checked_pow(precision as u32)?).then_some(digits)
+}
+
+/// Two's complement in as few bytes as hold the sign.
+fn shortest(n: i128) -> Vec<u8> {
+    let bytes = n.to_be_bytes();
+    let sign = if n < 0 { 0xff } else { 0 };
+    let redundant = (0..15).take_while(|&i| bytes[i] == sign && (bytes[i + 1] & 0x80 == sign & 0x80)).count();
+    bytes[redundant..].to_vec()
+}
+
+impl Refusal {
+    fn inside(mut self, outer: &str) -> Self {
+        self.path = match self.path.as_str() {
+            "" => outer.to_owned(),
+            inner if inner.starts_with('[') => format!("{outer}{inner}"),
+            inner => format!("{outer}.{inner}"),
+        };
+        self
+    }
+
+    fn or_null(mut self) -> Self {
+        if self.path.is_empty() {
+            self.message = self.message.replacen("expected ", "expected null or ", 1);
+        }
+        self
+    }
+}
+
+fn missing(field: &Field) -> Refusal {
+    Refusal { path: field.name.clone(), message: "the record does not have it, and the schema gives no default".into() }
+}
+
+fn refuse(expected: &str, found: &Value) -> Encoded {
+    Err(wrong(expected, found))
+}
+
+/// How much of a value is shown in a refusal.
+const SHOWN_CHARS: usize = 60;
+
+fn wrong(expected: &str, found: &Value) -> Refusal {
+    let text = match found {
+        Value::Array(items) => format!("an array of {}", items.len()),
+        Value::Object(object) => format!("an object with {} fields", object.len()),
+        other => other.to_string(),
+    };
+    let shown: String = text.chars().take(SHOWN_CHARS).collect();
+    let dots = if shown.len() < text.len() { "…" } else { "" };
+    Refusal { path: String::new(), message: format!("expected {expected}, found {shown}{dots}") }
+}

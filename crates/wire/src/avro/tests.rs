@@ -1,0 +1,103 @@
+use super::*;
+use proptest::prelude::*;
+use serde_json::json;
+
+const EVERYTHING: &str = r#"{"type":"record","name":"Everything","fields":[
+  {"name":"id","type":"string"},
+  {"name":"age","type":["null","int"],"default":null},
+  {"name":"big","type":"long","default":7},
+  {"name":"ratio","type":"double"},
+  {"name":"ok","type":"boolean"},
+  {"name":"raw","type":"bytes"},
+  {"name":"born","type":{"type":"int","logicalType":"date"}},
+  {"name":"at","type":{"type":"long","logicalType":"timestamp-millis"}},
+  {"name":"fine","type":["null",{"type":"long","logicalType":"timestamp-micros"}]},
+  {"name":"kind","type":{"type":"enum","name":"Kind","symbols":["A","B"]}},
+  {"name":"tags","type":{"type":"array","items":"string"}},
+  {"name":"names","type":{"type":"map","values":"int"}},
+  {"name":"place","type":{"type":"record","name":"Place","fields":[{"name":"lat","type":"double"}]}}]}"#;
+
+fn good() -> serde_json::Value {
+    json!({"id":"å","age":null,"big":-3,"ratio":1.5,"ok":true,"raw":"AAH/","born":"1969-12-31",
+        "at":"1966-08-07T01:02:03.5Z","fine":"2024-02-29T00:00:00.000001Z","kind":"B","tags":["x","y"],"names":{"a":1},"place":{"lat":-1.0}})
+}
+
+#[test]
+fn what_we_encode_another_library_decodes() {
+    let codec = Codec::parse(EVERYTHING).unwrap();
+    let mut out = vec![];
+    codec.encode(&good(), &mut out).unwrap();
+    assert_eq!(to_json(&codec.decode(&out).unwrap()), good());
+}
+
+#[test]
+fn a_missing_field_takes_its_default() {
+    let codec = Codec::parse(EVERYTHING).unwrap();
+    let mut record = good();
+    record.as_object_mut().unwrap().remove("big");
+    record.as_object_mut().unwrap().remove("age");
+    let mut out = vec![];
+    codec.encode(&record, &mut out).unwrap();
+    let back = to_json(&codec.decode(&out).unwrap());
+    assert_eq!((&back["big"], &back["age"]), (&json!(7), &json!(null)));
+}
+
+#[test]
+fn a_refusal_names_the_field_the_expectation_and_the_finding() {
+    let codec = Codec::parse(EVERYTHING).unwrap();
+    let cases = [
+        ("id", json!(7), "field \"id\": expected text, found 7"),
+        ("age", json!("x"), "field \"age\": expected null or a whole number of 32 bits, found \"x\""),
+        ("age", json!(3_000_000_000i64), "field \"age\": expected null or a whole number of 32 bits, found 3000000000"),
+        ("kind", json!("C"), "field \"kind\": expected one of A, B, found \"C\""),
+        ("tags", json!(["x", 1]), "field \"tags[1]\": expected text, found 1"),
+        ("place", json!({"lat": "n"}), "field \"place.lat\": expected a number, found \"n\""),
+        ("place", json!({"lat": 1, "x": 1}), "field \"place.x\": the schema has no such field"),
+        ("at", json!("yesterday"), "field \"at\": expected a timestamp (RFC 3339) or whole milliseconds since 1970, found \"yesterday\""),
+        ("more", json!(1), "field \"more\": the schema has no such field"),
+    ];
+    for (field, value, expected) in cases {
+        let mut record = good();
+        record[field] = value;
+        let mut out = b"kept".to_vec();
+        assert_eq!(codec.encode(&record, &mut out).unwrap_err().to_string(), expected);
+        assert_eq!(out, b"kept");
+    }
+}
+
+#[test]
+fn a_truncated_or_too_long_body_is_refused() {
+    let codec = Codec::parse(EVERYTHING).unwrap();
+    let mut out = vec![];
+    codec.encode(&good(), &mut out).unwrap();
+    assert!(codec.decode(&out[..out.len() - 1]).is_err());
+    out.push(0);
+    assert_eq!(codec.decode(&out), Err(DecodeError::TrailingBytes { extra: 1 }));
+}
+
+#[test]
+fn a_decimal_keeps_its_digits() {
+    let schema = r#"{"type":"record","name":"R","fields":[{"name":"d","type":{"type":"bytes","logicalType":"decimal","precision":6,"scale":2}}]}"#;
+    let codec = Codec::parse(schema).unwrap();
+    for (text, bytes) in [("1.28", vec![2, 0, 128]), ("-1.28", vec![128]), ("0", vec![0]), ("9999.99", vec![0x0f, 0x42, 0x3f])] {
+        let mut out = vec![];
+        codec.encode(&json!({"d": text}), &mut out).unwrap();
+        assert_eq!(out[1..], bytes, "{text}");
+    }
+    assert!(codec.encode(&json!({"d": "10000.00"}), &mut vec![]).is_err());
+    assert!(codec.encode(&json!({"d": "1.001"}), &mut vec![]).is_err());
+}
+
+proptest! {
+    #[test]
+    fn any_number_survives_the_round_trip(n in any::<i64>(), x in any::<i32>(), t in ".*") {
+        let codec = Codec::parse(EVERYTHING).unwrap();
+        let mut record = good();
+        record["big"] = json!(n);
+        record["age"] = json!(x);
+        record["id"] = json!(t);
+        let mut out = vec![];
+        codec.encode(&record, &mut out).unwrap();
+        prop_assert_eq!(to_json(&codec.decode(&out).unwrap()), record);
+    }
+}
