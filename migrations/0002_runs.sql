@@ -54,6 +54,8 @@ CREATE TABLE task (
     setup_skipped   int NOT NULL DEFAULT 0,
     attempt         int NOT NULL DEFAULT 0,      -- tries that were begun
     attempt_id      uuid,
+    deferred        boolean NOT NULL DEFAULT false,  -- looked and must look again: no new try
+    rescues         int NOT NULL DEFAULT 0,      -- times that its holder fell silent
     lease_until     timestamptz,
     holder          text,
     ready_at        timestamptz,                 -- not before

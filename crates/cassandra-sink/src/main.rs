@@ -1,1 +1,5 @@
-fn main() {}
+//! The process `cassandra-sink`.
+
+fn main() -> std::process::ExitCode {
+    service::main("cassandra-sink", cassandra_sink::run)
+}

@@ -1,1 +1,30 @@
-//! coordinator
+//! Decides which worker runs which slot of which job, and shows it.
+//!
+//! It talks with workers only through PostgreSQL: they write heartbeats, it writes assignments. Workers run on while it is away.
+
+mod config;
+mod decide;
+mod lag;
+mod page;
+mod rounds;
+
+pub use config::Config;
+
+use service::Service;
+
+/// The whole process.
+pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
+    let (view, seen) = tokio::sync::watch::channel(page::View::default());
+    let patches = web::live::channel();
+    let work = async {
+        let pool = postgres::connect(&config.postgres.url, &config.postgres.password).await?;
+        postgres::migrate(&pool).await?;
+        let published = pipeline::published::watch(pool.clone()).await;
+        rounds::run(&service, &config, pool, published, view, patches.clone()).await
+    };
+    let work = async {
+        tokio::select! { ended = work => ended, () = service.shutdown.cancelled() => Ok(()) }
+    };
+    let routes = page::routes(seen, &patches, &config);
+    tokio::try_join!(service.serve(&config.listen, routes), work).map(drop)
+}

@@ -1,1 +1,5 @@
-fn main() {}
+//! The process `coordinator`.
+
+fn main() -> std::process::ExitCode {
+    service::main("coordinator", coordinator::run)
+}

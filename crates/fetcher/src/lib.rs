@@ -1,1 +1,57 @@
-//! fetcher
+//! Pulls pages from HTTP APIs and hands their records to the producer.
+//!
+//! The cursor of a source moves only after the producer has said that the records are durable. A fetch that was broken off
+//! repeats records, with the same ids; it never skips one.
+//!
+//! `POST /v1/fetch` is one fetch, idempotent by its attempt; `POST /v1/dry-run` shows what one would send.
+
+mod config;
+mod cursor;
+mod deliver;
+mod fetch;
+mod get;
+mod http;
+mod ledger;
+mod page;
+mod shape;
+mod variables;
+
+pub use config::Config;
+
+use fetch::Fetcher;
+use pipeline::Published;
+use service::Service;
+use std::sync::{Arc, OnceLock};
+use tokio::sync::watch;
+
+/// The whole process.
+pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
+    let ready = Arc::new(OnceLock::new());
+    let routes = http::routes(http::State { fetcher: ready.clone(), shutdown: service.shutdown.clone() });
+    let begin = async {
+        let pool = postgres::connect(&config.postgres.url, &config.postgres.password).await?;
+        postgres::migrate(&pool).await?;
+        let published = pipeline::published::watch(pool.clone()).await;
+        // Set once, here: nobody else holds the cell to write.
+        let _ = ready.set(Fetcher::new(&service, &config, pool, published.clone())?);
+        tell_health(&service, published).await;
+        anyhow::Ok(())
+    };
+    let serve = async {
+        service.serve(&config.listen, routes).await?;
+        anyhow::Ok(())
+    };
+    tokio::try_join!(serve, begin)?;
+    Ok(())
+}
+
+async fn tell_health(service: &Service, mut published: watch::Receiver<Published>) {
+    while published.borrow_and_update().pipelines.is_empty() {
+        service.health.bad("pipelines", "no pipeline is published yet: the scheduler publishes the folders under config/pipelines");
+        tokio::select! {
+            changed = published.changed() => if changed.is_err() { return },
+            () = service.shutdown.cancelled() => return,
+        }
+    }
+    service.health.good("pipelines");
+}

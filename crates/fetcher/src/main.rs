@@ -1,1 +1,5 @@
-fn main() {}
+//! The process `fetcher`.
+
+fn main() -> std::process::ExitCode {
+    service::main("fetcher", fetcher::run)
+}

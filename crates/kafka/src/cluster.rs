@@ -100,10 +100,30 @@ impl Cluster {
         let mut offsets = Offsets::default();
         for (leader, partitions) in by_leader {
             let address = addresses.get(&leader).ok_or_else(|| refused(&format!("the offsets of {name}"), "a partition has no leader at the moment"))?;
-            let answer = ask(address, 7, &ends_request(name, &partitions, end)).await?;
+            let answer = ask(address, 7, &ends_request(&BTreeMap::from([(name, partitions)]), end)).await?;
             for found in answer.topics.into_iter().flat_map(|t| t.partitions) {
                 check(&format!("the offsets of {name}"), found.error_code)?;
                 offsets.0.insert(found.partition_index, found.offset);
+            }
+        }
+        Ok(offsets)
+    }
+
+    /// The offsets at one end of many topics, with one question per broker. A partition without a leader, or whose leader
+    /// does not answer, is left out.
+    pub async fn ends_of(&self, topics: &[Topic], end: End) -> Result<BTreeMap<String, Offsets>, KafkaError> {
+        let mut offsets: BTreeMap<String, Offsets> = BTreeMap::new();
+        for broker in self.brokers().await? {
+            let asked = led_by(broker.id, topics);
+            if asked.is_empty() {
+                continue;
+            }
+            let Ok(answer) = ask(&broker.address, 7, &ends_request(&asked, end)).await else { continue };
+            for topic in answer.topics {
+                let of_topic = offsets.entry(topic.name.to_string()).or_default();
+                for found in topic.partitions.into_iter().filter(|found| found.error_code == 0) {
+                    of_topic.0.insert(found.partition_index, found.offset);
+                }
             }
         }
         Ok(offsets)
@@ -202,16 +222,23 @@ fn addresses(metadata: &MetadataResponse) -> HashMap<i32, String> {
     metadata.brokers.iter().map(|b| (b.node_id.0, format!("{}:{}", b.host, b.port))).collect()
 }
 
-fn ends_request(name: &str, partitions: &[i32], end: End) -> ListOffsetsRequest {
+fn led_by(broker: i32, topics: &[Topic]) -> BTreeMap<&str, Vec<i32>> {
+    let led = |topic: &Topic| topic.partitions.iter().filter(|partition| partition.leader == broker).map(|partition| partition.id).collect();
+    topics.iter().map(|topic| (topic.name.as_str(), led(topic))).filter(|(_, led): &(_, Vec<i32>)| !led.is_empty()).collect()
+}
+
+fn ends_request(asked: &BTreeMap<&str, Vec<i32>>, end: End) -> ListOffsetsRequest {
     let timestamp = match end {
         End::First => -2,
         End::Stable => -1,
     };
     let partition = |id: &i32| ListOffsetsPartition::default().with_partition_index(*id).with_current_leader_epoch(-1).with_timestamp(timestamp);
-    let topic = ListOffsetsTopic::default()
-        .with_name(TopicName(StrBytes::from_string(name.to_owned())))
-        .with_partitions(partitions.iter().map(partition).collect());
-    ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_isolation_level(1).with_topics(vec![topic])
+    let topic = |(name, partitions): (&&str, &Vec<i32>)| {
+        ListOffsetsTopic::default()
+            .with_name(TopicName(StrBytes::from_string((*name).to_owned())))
+            .with_partitions(partitions.iter().map(partition).collect())
+    };
+    ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_isolation_level(1).with_topics(asked.iter().map(topic).collect())
 }
 
 fn check(what: &str, code: i16) -> Result<(), KafkaError> {

@@ -3,7 +3,7 @@
 use crate::{ANSWER_MAX, KafkaError, Record, client};
 use bytes::Bytes;
 use rdkafka::{
-    ClientContext, Message, Offset, TopicPartitionList,
+    ClientConfig, ClientContext, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, ConsumerGroupMetadata},
     error::{KafkaError as Cause, RDKafkaErrorCode},
     message::{BorrowedMessage, Headers},
@@ -49,22 +49,22 @@ pub struct Committed {
 impl Reader {
     /// Makes a reader whose offsets are kept under `group`.
     pub fn new(bootstrap: &str, group: &str) -> Result<Self, KafkaError> {
-        let consumer = client(bootstrap)
-            .set("group.id", group)
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("isolation.level", "read_committed")
-            // A partition whose start has been deleted goes on with the oldest record that is there.
-            .set("auto.offset.reset", "earliest")
-            .set("enable.partition.eof", "true")
-            // Small records crawl with the default.
-            .set("fetch.queue.backoff.ms", "2")
-            .set("fetch.wait.max.ms", "100")
-            .set("queued.min.messages", "100000")
-            .set("queued.max.messages.kbytes", "16384")
-            .set("statistics.interval.ms", "250")
-            .create_with_context(Ends::default())
-            .map_err(|cause| KafkaError::Unreachable { bootstrap: bootstrap.to_owned(), cause: cause.to_string() })?;
+        Self::with(bootstrap, &settings(bootstrap, group))
+    }
+
+    /// Makes a reader for a look at a few records: it fetches little ahead, and nothing is kept under its group.
+    pub fn peek(bootstrap: &str) -> Result<Self, KafkaError> {
+        let mut settings = settings(bootstrap, "peek");
+        settings
+            .set("fetch.message.max.bytes", "262144")
+            .set("queued.min.messages", "1000")
+            .set("queued.max.messages.kbytes", "4096");
+        Self::with(bootstrap, &settings)
+    }
+
+    fn with(bootstrap: &str, settings: &ClientConfig) -> Result<Self, KafkaError> {
+        let unreachable = |cause: Cause| KafkaError::Unreachable { bootstrap: bootstrap.to_owned(), cause: cause.to_string() };
+        let consumer = settings.create_with_context(Ends::default()).map_err(unreachable)?;
         Ok(Self { consumer, topics: Mutex::default() })
     }
 
@@ -169,6 +169,25 @@ impl Reader {
         names.insert(topic.to_owned(), name.clone());
         name
     }
+}
+
+fn settings(bootstrap: &str, group: &str) -> ClientConfig {
+    let mut settings = client(bootstrap);
+    settings
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("isolation.level", "read_committed")
+        // A partition whose start has been deleted goes on with the oldest record that is there.
+        .set("auto.offset.reset", "earliest")
+        .set("enable.partition.eof", "true")
+        // Small records crawl with the default.
+        .set("fetch.queue.backoff.ms", "2")
+        .set("fetch.wait.max.ms", "100")
+        .set("queued.min.messages", "100000")
+        .set("queued.max.messages.kbytes", "16384")
+        .set("statistics.interval.ms", "250");
+    settings
 }
 
 fn refused(what: &str, cause: &Cause) -> KafkaError {

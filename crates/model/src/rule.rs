@@ -102,7 +102,7 @@ impl TriggerRule {
             OneFailed => p.failed + p.upstream_failed > 0,
             OneDone => p.success + p.failed > 0,
             NoneFailed | NoneFailedMinOneSuccess => p.success + p.skipped >= counted,
-            AllSkipped => p.skipped >= p.upstream,
+            AllSkipped => p.skipped >= counted,
             Always => true,
         }
     }

@@ -27,19 +27,22 @@ impl Bundle {
 
     /// SHA-256 over names and contents, in hexadecimal.
     pub fn hash(&self) -> String {
-        let mut hash = Sha256::new();
-        for (name, text) in &self.files {
-            for part in [name, text] {
-                hash.update((part.len() as u64).to_be_bytes());
-                hash.update(part);
-            }
-        }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hash(self.files.iter().flat_map(|(name, text)| [name.clone(), text.clone()]))
     }
 
     pub(crate) fn shown(&self, file: &str) -> String {
         format!("{}/{file}", self.name)
     }
+}
+
+/// SHA-256 over parts, each with its length, in hexadecimal.
+pub(crate) fn hash(parts: impl Iterator<Item = String>) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads every pipeline below `folder`, each with what came of it. A file that cannot be read spoils only its own pipeline.

@@ -35,6 +35,13 @@ pub struct Job {
     pub deadletter_reason: Option<String>,
 }
 
+impl Job {
+    /// The consumer group that keeps how far the job is.
+    pub fn group(&self) -> String {
+        format!("job.{}", self.name)
+    }
+}
+
 /// When a window's row comes out.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]

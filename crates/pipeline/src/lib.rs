@@ -23,7 +23,7 @@ pub use dag::Dag;
 pub use job::{Emit, Job, Late};
 pub use problem::Problem;
 pub use published::Published;
-pub use schema::{Column, columns};
+pub use schema::{Column, ColumnType, columns};
 pub use source::{Field, FieldType, Paging, Source, Stop};
 pub use stream::Stream;
 pub use table::{Clustering, Direction, Nulls, Store, Table};
@@ -50,6 +50,13 @@ impl Pipeline {
         let pipeline = file::parse(bundle)?;
         let problems = validate::problems(&pipeline, bundle);
         if problems.is_empty() { Ok(pipeline) } else { Err(problems) }
+    }
+
+    /// The version of a job: of all that decides its rows. An edit elsewhere in the pipeline does not restart it.
+    pub fn job_version(&self, job: &Job) -> String {
+        let named = self.streams.values().filter(|stream| stream.name == job.into || job.text.contains(&stream.name));
+        let parts = named.map(|stream| format!("{stream:?}")).chain([format!("{job:?}")]);
+        bundle::hash(parts)
     }
 
     /// The jobs that write `stream`.

@@ -1,1 +1,43 @@
-//! queue
+//! Runs and tasks in PostgreSQL.
+//!
+//! A run is made once for each reason to run (its key). Its ready tasks are claimed with `FOR UPDATE SKIP LOCKED`; a claim is a
+//! lease with an `attempt_id`, and every write of a result names that id, so that a late answer of a lost holder is refused by
+//! the database. Finishing a task moves counters on its children: O(children), nothing is scanned. All clocks are the database's.
+
+mod claim;
+mod dags;
+mod finish;
+mod log;
+mod read;
+mod rescue;
+mod run;
+
+pub use claim::Claim;
+pub use dags::DagRow;
+pub use finish::{Ending, Finished};
+pub use read::{AttemptRow, LogLine, RunRow, TaskRow};
+pub use run::{Cause, NewRun, NewTask};
+
+use postgres::PgPool;
+
+/// The queue of one metadata database. Cheap to clone.
+#[derive(Clone)]
+pub struct Queue {
+    pool: PgPool,
+}
+
+/// The channel of the hint that a run has changed; its payload is the run's id.
+pub const CHANNEL: &str = "millrace_runs";
+
+impl Queue {
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,30 @@
-//! worker
+//! Runs slots of streaming jobs: Kafka → SQL → Kafka, exactly once.
+//!
+//! The coordinator writes into PostgreSQL which slots this worker is to run ([`assignment`]); each runs on a thread of its own
+//! ([`slot`]), and commits outputs, dead letters, state changes and input offsets in one Kafka transaction. PostgreSQL is for
+//! liveness only: a worker that cannot reach it goes on, and Kafka's epochs keep two owners of a slot apart.
+
+mod assignment;
+mod config;
+mod output;
+mod progress;
+mod restore;
+mod slot;
+
+pub use config::Config;
+
+use service::Service;
+
+/// The whole process.
+pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
+    let work = async {
+        let pool = postgres::connect(&config.postgres.url, &config.postgres.password).await?;
+        postgres::migrate(&pool).await?;
+        let published = pipeline::published::watch(pool.clone()).await;
+        assignment::follow(&service, &config, pool, published).await
+    };
+    let work = async {
+        tokio::select! { ended = work => ended, () = service.shutdown.cancelled() => Ok(()) }
+    };
+    tokio::try_join!(service.serve(&config.listen, axum::Router::new()), work).map(drop)
+}

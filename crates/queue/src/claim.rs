@@ -1,0 +1,54 @@
+//! Claiming ready tasks under a lease.
+
+use crate::Queue;
+use chrono::{DateTime, Utc};
+use sqlx::{Row, postgres::PgRow};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// A task that this process may work on until its lease ends.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    pub run_id: Uuid,
+    pub task: String,
+    /// Names this claim in every write of its result.
+    pub attempt_id: Uuid,
+    /// Tries that were begun, this one included.
+    pub attempt: i32,
+    pub dag: String,
+    pub pipeline: String,
+    /// The version of the pipeline that the run keeps.
+    pub hash: String,
+    pub logical_at: DateTime<Utc>,
+    /// Seconds since this try was begun, over all its looks.
+    pub age: Duration,
+}
+
+impl Queue {
+    /// Claims up to `limit` tasks that are ready, oldest first.
+    pub async fn claim(&self, holder: &str, lease: Duration, limit: i64) -> Result<Vec<Claim>, sqlx::Error> {
+        let rows = sqlx::query(include_str!("sql/claim.sql")).bind(limit).bind(lease.as_secs_f64()).bind(holder).fetch_all(&self.pool).await?;
+        rows.iter().map(claim).collect()
+    }
+
+    /// Lengthens the leases of tasks that are still being worked on. Answers those that are still ours.
+    pub async fn renew(&self, attempt_ids: &[Uuid], lease: Duration) -> Result<Vec<Uuid>, sqlx::Error> {
+        let statement = "UPDATE task SET lease_until = now() + $2 * interval '1 second' WHERE state = 'running' AND attempt_id = ANY($1) RETURNING attempt_id";
+        let rows = sqlx::query(statement).bind(attempt_ids).bind(lease.as_secs_f64()).fetch_all(&self.pool).await?;
+        rows.iter().map(|row| row.try_get("attempt_id")).collect()
+    }
+}
+
+fn claim(row: &PgRow) -> Result<Claim, sqlx::Error> {
+    Ok(Claim {
+        run_id: row.try_get("run_id")?,
+        task: row.try_get("name")?,
+        attempt_id: row.try_get("attempt_id")?,
+        attempt: row.try_get("attempt")?,
+        dag: row.try_get("dag")?,
+        pipeline: row.try_get("pipeline")?,
+        hash: row.try_get("hash")?,
+        logical_at: row.try_get("logical_at")?,
+        age: Duration::from_secs_f64(row.try_get::<f64, _>("age")?.max(0.0)),
+    })
+}

@@ -1,0 +1,164 @@
+//! Ending a task: its state, its children's counters, and the run's end. One transaction.
+
+use crate::{CHANNEL, Claim, Queue, run::lock};
+use model::{ParentCounts, RunState, TaskState, TriggerRule, Verdict};
+use sqlx::{PgConnection, Row, postgres::PgRow};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How an attempt ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ending {
+    Success(serde_json::Value),
+    /// Fails the task, unless it is to be tried again after `retry_in`.
+    Failed { reason: String, retry_in: Option<Duration> },
+    Skipped { reason: String },
+    /// Not ended: looks again after so long. No try is counted, and no worker is held.
+    Deferred { look_again_in: Duration, reason: String },
+}
+
+/// What the database said to an ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    Taken,
+    /// The claim is no longer ours: the lease had ended, or the run was ended. Nothing was changed.
+    Refused,
+}
+
+/// A result is kept for later tasks and people, not as a store of data.
+pub const RESULT_BYTES_MAX: usize = 64 * 1024;
+
+impl Queue {
+    /// Ends a claim.
+    pub async fn finish(&self, claim: &Claim, ending: &Ending) -> Result<Finished, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        lock(&mut transaction, claim.run_id).await?;
+        let taken = write_ending(&mut transaction, claim, ending).await?;
+        if taken == Finished::Taken {
+            if let Some(state) = final_state(ending) {
+                propagate(&mut transaction, claim.run_id, vec![(claim.task.clone(), state)]).await?;
+            }
+            notify(&mut transaction, claim.run_id).await?;
+        }
+        transaction.commit().await?;
+        Ok(taken)
+    }
+}
+
+fn final_state(ending: &Ending) -> Option<TaskState> {
+    match ending {
+        Ending::Success(_) => Some(TaskState::Success),
+        Ending::Failed { retry_in: None, .. } => Some(TaskState::Failed),
+        Ending::Skipped { .. } => Some(TaskState::Skipped),
+        Ending::Failed { .. } | Ending::Deferred { .. } => None,
+    }
+}
+
+async fn write_ending(connection: &mut PgConnection, claim: &Claim, ending: &Ending) -> Result<Finished, sqlx::Error> {
+    let (state, wait, result, reason) = match ending {
+        Ending::Success(result) => (TaskState::Success, None, Some(bounded(result)), None),
+        Ending::Failed { reason, retry_in: None } => (TaskState::Failed, None, None, Some(reason)),
+        Ending::Failed { reason, retry_in: Some(wait) } => (TaskState::Retrying, Some(*wait), None, Some(reason)),
+        Ending::Skipped { reason } => (TaskState::Skipped, None, None, Some(reason)),
+        Ending::Deferred { look_again_in, reason } => (TaskState::Ready, Some(*look_again_in), None, Some(reason)),
+    };
+    let taken = sqlx::query(include_str!("sql/end_task.sql"))
+        .bind(claim.run_id)
+        .bind(&claim.task)
+        .bind(claim.attempt_id)
+        .bind(state.as_str())
+        .bind(wait.map(|wait| wait.as_secs_f64()))
+        .bind(result)
+        .bind(reason)
+        .bind(matches!(ending, Ending::Deferred { .. }))
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    if taken > 0 && !matches!(ending, Ending::Deferred { .. }) {
+        sqlx::query("UPDATE attempt SET state = $4, reason = $5, ended_at = now() WHERE run_id = $1 AND task = $2 AND attempt = $3")
+            .bind(claim.run_id)
+            .bind(&claim.task)
+            .bind(claim.attempt)
+            .bind(if state == TaskState::Retrying { TaskState::Failed.as_str() } else { state.as_str() })
+            .bind(reason)
+            .execute(connection)
+            .await?;
+    }
+    Ok(if taken > 0 { Finished::Taken } else { Finished::Refused })
+}
+
+fn bounded(result: &serde_json::Value) -> serde_json::Value {
+    let bytes = result.to_string().len();
+    if bytes <= RESULT_BYTES_MAX {
+        return result.clone();
+    }
+    serde_json::json!({ "left_out": format!("the result has {bytes} bytes, more than {RESULT_BYTES_MAX}") })
+}
+
+/// Counts ended tasks on their children, judges those, and goes on with children that ended by it.
+pub(crate) async fn propagate(connection: &mut PgConnection, run_id: Uuid, mut ended: Vec<(String, TaskState)>) -> Result<(), sqlx::Error> {
+    let mut count = 0;
+    while let Some((task, state)) = ended.pop() {
+        count += 1;
+        let children = sqlx::query(include_str!("sql/count_on_children.sql")).bind(run_id).bind(&task).bind(state.as_str()).fetch_all(&mut *connection).await?;
+        for child in &children {
+            let name: String = child.try_get("name")?;
+            let next = match judge(child)? {
+                Verdict::Wait => continue,
+                Verdict::Run => TaskState::Ready,
+                Verdict::Skipped => TaskState::Skipped,
+                Verdict::UpstreamFailed => TaskState::UpstreamFailed,
+            };
+            let reason = next.is_final().then(|| format!("\"{task}\" ended as {state}"));
+            sqlx::query("UPDATE task SET state = $3, reason = $4, ready_at = now(), ended_at = CASE WHEN $5 THEN now() END WHERE run_id = $1 AND name = $2")
+                .bind(run_id)
+                .bind(&name)
+                .bind(next.as_str())
+                .bind(reason)
+                .bind(next.is_final())
+                .execute(&mut *connection)
+                .await?;
+            if next.is_final() {
+                ended.push((name, next));
+            }
+        }
+    }
+    sqlx::query("UPDATE run SET tasks_left = tasks_left - $2 WHERE id = $1").bind(run_id).bind(count).execute(&mut *connection).await?;
+    end_if_done(connection, run_id).await
+}
+
+fn judge(row: &PgRow) -> Result<Verdict, sqlx::Error> {
+    let rule: String = row.try_get("rule")?;
+    let rule: TriggerRule = serde_json::from_value(rule.into()).unwrap_or_default();
+    let parents = ParentCounts {
+        upstream: row.try_get("upstream")?,
+        success: row.try_get("success")?,
+        skipped: row.try_get("skipped")?,
+        failed: row.try_get("failed")?,
+        upstream_failed: row.try_get("upstream_failed")?,
+        removed: row.try_get("removed")?,
+        setups: row.try_get("setups")?,
+        setup_success: row.try_get("setup_success")?,
+        setup_skipped: row.try_get("setup_skipped")?,
+    };
+    Ok(rule.judge(parents))
+}
+
+/// Ends a run whose tasks have all ended: by its leaves, as Airflow does.
+pub(crate) async fn end_if_done(connection: &mut PgConnection, run_id: Uuid) -> Result<(), sqlx::Error> {
+    let ended = sqlx::query(include_str!("sql/end_run.sql"))
+        .bind(run_id)
+        .bind(RunState::Success.as_str())
+        .bind(RunState::Failed.as_str())
+        .fetch_optional(connection)
+        .await?;
+    if let Some(row) = ended {
+        let state: String = row.try_get("state")?;
+        tracing::info!(run.id = %run_id, "run ended: {state}");
+    }
+    Ok(())
+}
+
+pub(crate) async fn notify(connection: &mut PgConnection, run_id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(run_id.to_string()).execute(connection).await.map(drop)
+}

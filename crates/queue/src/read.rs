@@ -1,0 +1,143 @@
+//! Runs, tasks, tries and logs, for pages and the command line.
+
+use crate::Queue;
+use chrono::{DateTime, Utc};
+use model::{RunState, TaskState};
+use serde::Serialize;
+use sqlx::{FromRow, Row, postgres::PgRow};
+use uuid::Uuid;
+
+#[derive(Clone, Debug, Serialize)]
+pub struct RunRow {
+    pub id: Uuid,
+    pub dag: String,
+    pub pipeline: String,
+    pub hash: String,
+    pub logical_at: DateTime<Utc>,
+    pub cause: String,
+    pub state: RunState,
+    pub reason: Option<String>,
+    pub made_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct TaskRow {
+    pub name: String,
+    pub kind: String,
+    pub state: TaskState,
+    pub attempt: i32,
+    pub started_at: Option<DateTime<Utc>>,
+    pub ended_at: Option<DateTime<Utc>>,
+    /// When it is looked at next, where it waits.
+    pub ready_at: Option<DateTime<Utc>>,
+    /// Looked and must look again: it waits for something outside.
+    pub deferred: bool,
+    pub result: Option<serde_json::Value>,
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct AttemptRow {
+    pub attempt: i32,
+    pub state: String,
+    pub reason: Option<String>,
+    pub started_at: DateTime<Utc>,
+    pub ended_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct LogLine {
+    pub attempt: i32,
+    pub at: DateTime<Utc>,
+    pub line: String,
+}
+
+impl Queue {
+    /// The newest runs, of one DAG or of all.
+    pub async fn runs(&self, dag: Option<&str>, limit: i64) -> Result<Vec<RunRow>, sqlx::Error> {
+        sqlx::query_as("SELECT * FROM run WHERE $1::text IS NULL OR dag = $1 ORDER BY made_at DESC LIMIT $2").bind(dag).bind(limit).fetch_all(&self.pool).await
+    }
+
+    pub async fn run(&self, id: Uuid) -> Result<Option<RunRow>, sqlx::Error> {
+        sqlx::query_as("SELECT * FROM run WHERE id = $1").bind(id).fetch_optional(&self.pool).await
+    }
+
+    pub async fn tasks(&self, run_id: Uuid) -> Result<Vec<TaskRow>, sqlx::Error> {
+        sqlx::query_as("SELECT * FROM task WHERE run_id = $1 ORDER BY name").bind(run_id).fetch_all(&self.pool).await
+    }
+
+    /// Who waits for whom: parent, child.
+    pub async fn edges(&self, run_id: Uuid) -> Result<Vec<(String, String)>, sqlx::Error> {
+        sqlx::query_as("SELECT parent, child FROM task_edge WHERE run_id = $1 ORDER BY 1, 2").bind(run_id).fetch_all(&self.pool).await
+    }
+
+    pub async fn attempts(&self, run_id: Uuid, task: &str) -> Result<Vec<AttemptRow>, sqlx::Error> {
+        sqlx::query_as("SELECT * FROM attempt WHERE run_id = $1 AND task = $2 ORDER BY attempt").bind(run_id).bind(task).fetch_all(&self.pool).await
+    }
+
+    /// The last lines of a task's log, oldest first.
+    pub async fn task_log(&self, run_id: Uuid, task: &str, limit: i64) -> Result<Vec<LogLine>, sqlx::Error> {
+        let statement = "SELECT * FROM (SELECT * FROM task_log WHERE run_id = $1 AND task = $2 ORDER BY id DESC LIMIT $3) newest ORDER BY id";
+        sqlx::query_as(statement).bind(run_id).bind(task).bind(limit).fetch_all(&self.pool).await
+    }
+}
+
+fn parsed<T: std::str::FromStr<Err = String>>(row: &PgRow, column: &str) -> Result<T, sqlx::Error> {
+    let text: String = row.try_get(column)?;
+    text.parse().map_err(|cause: String| sqlx::Error::Decode(cause.into()))
+}
+
+impl<'r> FromRow<'r, PgRow> for RunRow {
+    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            dag: row.try_get("dag")?,
+            pipeline: row.try_get("pipeline")?,
+            hash: row.try_get("hash")?,
+            logical_at: row.try_get("logical_at")?,
+            cause: row.try_get("cause")?,
+            state: parsed(row, "state")?,
+            reason: row.try_get("reason")?,
+            made_at: row.try_get("made_at")?,
+            started_at: row.try_get("started_at")?,
+            ended_at: row.try_get("ended_at")?,
+        })
+    }
+}
+
+impl<'r> FromRow<'r, PgRow> for TaskRow {
+    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            name: row.try_get("name")?,
+            kind: row.try_get("kind")?,
+            state: parsed(row, "state")?,
+            attempt: row.try_get("attempt")?,
+            started_at: row.try_get("started_at")?,
+            ended_at: row.try_get("ended_at")?,
+            ready_at: row.try_get("ready_at")?,
+            deferred: row.try_get("deferred")?,
+            result: row.try_get("result")?,
+            reason: row.try_get("reason")?,
+        })
+    }
+}
+
+impl<'r> FromRow<'r, PgRow> for AttemptRow {
+    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            attempt: row.try_get("attempt")?,
+            state: row.try_get("state")?,
+            reason: row.try_get("reason")?,
+            started_at: row.try_get("started_at")?,
+            ended_at: row.try_get("ended_at")?,
+        })
+    }
+}
+
+impl<'r> FromRow<'r, PgRow> for LogLine {
+    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self { attempt: row.try_get("attempt")?, at: row.try_get("at")?, line: row.try_get("line")? })
+    }
+}

@@ -1,0 +1,69 @@
+//! Tasks whose holder fell silent, and runs that take too long.
+
+use crate::{Queue, finish, run::lock};
+use model::{RunState, TaskState};
+use sqlx::Row;
+use uuid::Uuid;
+
+/// A task that loses its holder so often takes it down with it.
+pub const RESCUES_MAX: i32 = 5;
+
+impl Queue {
+    /// Gives tasks whose lease has ended to whoever claims next. Answers how many.
+    ///
+    /// A lost holder is not the task's failure, so it costs no retry; but after [`RESCUES_MAX`] times the task fails.
+    pub async fn rescue(&self) -> Result<u64, sqlx::Error> {
+        let lost = sqlx::query("SELECT run_id, name, holder FROM task WHERE state = 'running' AND lease_until < now() LIMIT 100").fetch_all(&self.pool).await?;
+        let mut rescued = 0;
+        for row in &lost {
+            let holder: Option<String> = row.try_get("holder")?;
+            rescued += self.rescue_one(row.try_get("run_id")?, row.try_get("name")?, &holder.unwrap_or_default()).await?;
+        }
+        Ok(rescued)
+    }
+
+    async fn rescue_one(&self, run_id: Uuid, task: String, holder: &str) -> Result<u64, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        lock(&mut transaction, run_id).await?;
+        let reason = format!("{holder} fell silent while it held the task");
+        // Looked at again under the lock: the holder may have answered meanwhile.
+        let row = sqlx::query(include_str!("sql/rescue.sql"))
+            .bind(run_id)
+            .bind(&task)
+            .bind(&reason)
+            .bind(RESCUES_MAX)
+            .fetch_optional(&mut *transaction)
+            .await?;
+        if let Some(row) = &row {
+            tracing::warn!(run.id = %run_id, task, "{reason}");
+            let state: String = row.try_get("state")?;
+            if state == TaskState::Failed.as_str() {
+                finish::propagate(&mut transaction, run_id, vec![(task, TaskState::Failed)]).await?;
+            }
+            finish::notify(&mut transaction, run_id).await?;
+        }
+        transaction.commit().await?;
+        Ok(row.is_some().into())
+    }
+
+    /// Fails runs that are past their deadline. Answers how many.
+    pub async fn end_overdue(&self) -> Result<u64, sqlx::Error> {
+        let overdue = sqlx::query("SELECT id FROM run WHERE state IN ('queued', 'running') AND deadline < now() LIMIT 100").fetch_all(&self.pool).await?;
+        let mut ended = 0;
+        for row in &overdue {
+            ended += u64::from(self.end(row.try_get("id")?, RunState::Failed, "the run took longer than its timeout").await?);
+        }
+        Ok(ended)
+    }
+
+    /// Forgets runs that ended before `days` days, and what belongs to them.
+    pub async fn forget(&self, days: f64) -> Result<u64, sqlx::Error> {
+        let statement = "DELETE FROM run WHERE ended_at < now() - $1 * interval '1 day'";
+        let gone = sqlx::query(statement).bind(days).execute(&self.pool).await?.rows_affected();
+        for table in ["fetched_id", "fetch_attempt"] {
+            let statement = format!("DELETE FROM {table} WHERE made_at < now() - interval '1 day'");
+            sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&self.pool).await?;
+        }
+        Ok(gone)
+    }
+}

@@ -1,0 +1,200 @@
+//! Making runs, admitting them, cancelling and clearing them.
+
+use crate::{Queue, finish};
+use chrono::{DateTime, Utc};
+use model::{RunState, TaskState};
+use pipeline::Dag;
+use sqlx::{PgConnection, Row};
+use uuid::Uuid;
+
+/// A run to make.
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    /// The identity: a second run with it is not made.
+    pub key: String,
+    pub dag: String,
+    pub pipeline: String,
+    pub hash: String,
+    pub logical_at: DateTime<Utc>,
+    pub cause: Cause,
+    pub timeout_seconds: Option<i64>,
+    pub max_active_runs: i64,
+    pub tasks: Vec<NewTask>,
+}
+
+/// A task of a new run.
+#[derive(Clone, Debug)]
+pub struct NewTask {
+    pub name: String,
+    pub kind: &'static str,
+    pub rule: String,
+    pub after: Vec<String>,
+}
+
+/// Why a run is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    Schedule,
+    Manual,
+}
+
+impl Cause {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Cause::Schedule => "schedule",
+            Cause::Manual => "manual",
+        }
+    }
+}
+
+impl NewRun {
+    /// A run of `dag` as the version `hash` of its pipeline has it.
+    pub fn of(dag: &Dag, pipeline: &str, hash: &str, key: String, logical_at: DateTime<Utc>, cause: Cause) -> Self {
+        let task = |task: &pipeline::Task| NewTask {
+            name: task.name.clone(),
+            kind: task.kind.word(),
+            rule: serde_json::to_value(task.trigger_rule).ok().and_then(|rule| rule.as_str().map(str::to_owned)).unwrap_or_default(),
+            after: task.after.clone(),
+        };
+        Self {
+            key,
+            dag: dag.name.clone(),
+            pipeline: pipeline.to_owned(),
+            hash: hash.to_owned(),
+            logical_at,
+            cause,
+            timeout_seconds: dag.settings.timeout.map(|timeout| timeout.as_secs() as i64),
+            max_active_runs: i64::from(dag.settings.max_active_runs),
+            tasks: dag.tasks.values().map(task).collect(),
+        }
+    }
+}
+
+impl Queue {
+    /// Makes a run, or finds the one that has its key. Answers its id and whether it is new.
+    pub async fn create(&self, new: &NewRun) -> Result<(Uuid, bool), sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let made = create(&mut transaction, new).await?;
+        transaction.commit().await?;
+        Ok(made)
+    }
+
+    /// Starts queued runs of a DAG as far as `max_active_runs` allows. Answers how many.
+    pub async fn admit(&self, dag: &str, max_active_runs: i64) -> Result<u64, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let admitted = admit(&mut transaction, dag, max_active_runs).await?;
+        transaction.commit().await?;
+        Ok(admitted)
+    }
+
+    /// Ends an open run before its time: tasks that have not ended are removed, and answers that still come are refused.
+    pub async fn end(&self, run_id: Uuid, state: RunState, reason: &str) -> Result<bool, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let ended = sqlx::query("UPDATE run SET state = $2, reason = $3, ended_at = now(), tasks_left = 0 WHERE id = $1 AND state IN ('queued', 'running')")
+            .bind(run_id)
+            .bind(state.as_str())
+            .bind(reason)
+            .execute(&mut *transaction)
+            .await?
+            .rows_affected()
+            > 0;
+        if ended {
+            sqlx::query(include_str!("sql/remove_open_tasks.sql")).bind(run_id).bind(reason).execute(&mut *transaction).await?;
+            finish::notify(&mut transaction, run_id).await?;
+        }
+        transaction.commit().await?;
+        Ok(ended)
+    }
+
+    /// Lets the tasks of an ended run that did not succeed run again. Answers how many.
+    pub async fn clear(&self, run_id: Uuid) -> Result<u64, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        lock(&mut transaction, run_id).await?;
+        let cleared = sqlx::query(include_str!("sql/clear.sql")).bind(run_id).execute(&mut *transaction).await?.rows_affected();
+        if cleared > 0 {
+            sqlx::query(include_str!("sql/recount.sql")).bind(run_id).execute(&mut *transaction).await?;
+            sqlx::query("UPDATE run SET state = 'queued', reason = NULL, ended_at = NULL, deadline = NULL, tasks_left = $2 WHERE id = $1")
+                .bind(run_id)
+                .bind(cleared as i32)
+                .execute(&mut *transaction)
+                .await?;
+            finish::notify(&mut transaction, run_id).await?;
+        }
+        transaction.commit().await?;
+        Ok(cleared)
+    }
+}
+
+/// One writer at a time per run: parents that finish together must not deadlock on their children.
+pub(crate) async fn lock(connection: &mut PgConnection, run_id: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT FROM run WHERE id = $1 FOR UPDATE").bind(run_id).execute(connection).await.map(drop)
+}
+
+pub(crate) async fn create(connection: &mut PgConnection, new: &NewRun) -> Result<(Uuid, bool), sqlx::Error> {
+    let id = Uuid::now_v7();
+    let fresh = sqlx::query("INSERT INTO run_key (key, run_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(&new.key)
+        .bind(id)
+        .execute(&mut *connection)
+        .await?
+        .rows_affected()
+        > 0;
+    if !fresh {
+        let known = sqlx::query("SELECT run_id FROM run_key WHERE key = $1").bind(&new.key).fetch_one(connection).await?;
+        return Ok((known.try_get("run_id")?, false));
+    }
+    sqlx::query(include_str!("sql/insert_run.sql"))
+        .bind(id)
+        .bind(&new.dag)
+        .bind(&new.pipeline)
+        .bind(&new.hash)
+        .bind(new.logical_at)
+        .bind(new.cause.as_str())
+        .bind(new.tasks.len() as i32)
+        .execute(&mut *connection)
+        .await?;
+    insert_tasks(connection, id, &new.tasks).await?;
+    sqlx::query("UPDATE run SET deadline = CASE WHEN $2::bigint IS NULL THEN NULL ELSE now() + $2 * interval '1 second' END WHERE id = $1")
+        .bind(id)
+        .bind(new.timeout_seconds)
+        .execute(&mut *connection)
+        .await?;
+    admit(connection, &new.dag, new.max_active_runs).await?;
+    finish::notify(connection, id).await?;
+    Ok((id, true))
+}
+
+async fn insert_tasks(connection: &mut PgConnection, run_id: Uuid, tasks: &[NewTask]) -> Result<(), sqlx::Error> {
+    let column = |of: fn(&NewTask) -> String| tasks.iter().map(of).collect::<Vec<_>>();
+    sqlx::query(include_str!("sql/insert_tasks.sql"))
+        .bind(run_id)
+        .bind(column(|task| task.name.clone()))
+        .bind(column(|task| task.kind.to_owned()))
+        .bind(column(|task| task.rule.clone()))
+        .bind(tasks.iter().map(|task| task.after.len() as i32).collect::<Vec<_>>())
+        .bind(TaskState::Waiting.as_str())
+        .execute(&mut *connection)
+        .await?;
+    let edges = tasks.iter().flat_map(|child| child.after.iter().map(move |parent| (parent.clone(), child.name.clone())));
+    let (parents, children): (Vec<String>, Vec<String>) = edges.unzip();
+    sqlx::query("INSERT INTO task_edge (run_id, parent, child) SELECT $1, * FROM unnest($2::text[], $3::text[])")
+        .bind(run_id)
+        .bind(parents)
+        .bind(children)
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+async fn admit(connection: &mut PgConnection, dag: &str, max_active_runs: i64) -> Result<u64, sqlx::Error> {
+    // Two schedulers that admit at once must not both see the last free place.
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('admit ' || $1))").bind(dag).execute(&mut *connection).await?;
+    let admitted = sqlx::query(include_str!("sql/admit.sql")).bind(dag).bind(max_active_runs).fetch_all(&mut *connection).await?;
+    for row in &admitted {
+        let run_id: Uuid = row.try_get("id")?;
+        sqlx::query(include_str!("sql/ready_roots.sql")).bind(run_id).execute(&mut *connection).await?;
+        finish::end_if_done(connection, run_id).await?;
+        finish::notify(connection, run_id).await?;
+    }
+    Ok(admitted.len() as u64)
+}

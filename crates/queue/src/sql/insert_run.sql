@@ -1,0 +1,2 @@
+INSERT INTO run (id, dag, pipeline, hash, logical_at, cause, state, tasks_left)
+VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7)

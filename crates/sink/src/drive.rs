@@ -1,0 +1,168 @@
+//! One table: reads, writes, quarantines, commits, for as long as its declaration stands.
+
+use crate::{
+    Context, Store, Target, WriteError,
+    batch::{Bad, Decoder},
+    feed::{Fed, Feed},
+    status::Status,
+    store::Places,
+};
+use kafka::{KafkaError, Outgoing, RECORD_ID, Record};
+use model::{DeadLetter, Incarnation, Retry, Stage};
+use service::CancellationToken;
+use std::time::Duration;
+use wire::passed::Offsets;
+
+/// Drives a table until it is stopped. What fails is tried again for ever; the reason is visible meanwhile.
+pub async fn drive<S: Store>(context: Context<S>, target: Target, stop: CancellationToken) {
+    let mut status = Status::new(&context, &target);
+    let mut failed = 0;
+    while !stop.is_cancelled() {
+        let cause = tokio::select! {
+            ended = go_on(&context, &target, &mut status) => ended,
+            () = stop.cancelled() => return,
+        };
+        failed += 1;
+        status.problem(&cause).await;
+        let pause = PAUSE.pause(failed, rand_part());
+        tokio::select! { () = tokio::time::sleep(pause) => {}, () = stop.cancelled() => return }
+    }
+}
+
+const PAUSE: Retry = Retry::new(u32::MAX, Duration::from_millis(200), Duration::from_secs(5));
+
+/// Jitter without a generator: where in the current millisecond we are.
+fn rand_part() -> f64 {
+    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+    f64::from(nanos % 1_000_000) / 1_000_000.0
+}
+
+/// Goes on from the last commit until something fails. The answer is what failed.
+async fn go_on<S: Store>(context: &Context<S>, target: &Target, status: &mut Status) -> String {
+    match Drive::start(context, target).await {
+        Err(cause) => cause,
+        Ok(mut drive) => {
+            status.good().await;
+            loop {
+                if let Err(cause) = drive.step(status).await {
+                    return cause;
+                }
+            }
+        }
+    }
+}
+
+struct Drive<'a, S> {
+    context: &'a Context<S>,
+    target: &'a Target,
+    life: Incarnation,
+    decoder: Decoder,
+    feed: Feed,
+    /// Next to read, as far as it is committed or about to be.
+    next: Offsets,
+}
+
+impl<'a, S: Store> Drive<'a, S> {
+    async fn start(context: &'a Context<S>, target: &'a Target) -> Result<Self, String> {
+        context.store.prepare(target).await.map_err(|cause| cause.to_string())?;
+        let topic = context.cluster.topic(&target.stream.name).await.map_err(|cause| match cause {
+            KafkaError::NoTopic { topic } => format!("waiting for the topic {topic}, which its first writer makes"),
+            other => other.to_string(),
+        })?;
+        let life = postgres::incarnation::resolve(&context.metadata, &topic.name, topic.id).await.map_err(|cause| cause.to_string())?;
+        let places = context.store.places(target, topic.id).await.map_err(|cause| cause.to_string())?;
+        let feed = Feed::start(&context.cluster, &topic.name, &target.table.group(), places.clone()).await.map_err(|cause| cause.to_string())?;
+        let decoder = Decoder::new(context.registry.clone(), target)?;
+        Ok(Self { context, target, life, decoder, feed, next: places.unwrap_or_default() })
+    }
+
+    /// Takes what has come and makes it durable.
+    async fn step(&mut self, status: &mut Status) -> Result<(), String> {
+        let (records, caught) = self.gather().await?;
+        let before = self.next.clone();
+        records.iter().for_each(|record| self.next.include(record.partition, record.offset));
+        if let Some(ends) = caught {
+            ends.0.into_iter().for_each(|(partition, end)| self.next.include(partition, end - 1));
+        }
+        if records.is_empty() && self.next == before {
+            return Ok(());
+        }
+        let (rows, dead) = self.write(&records).await?;
+        // Only now is everything before `next` durable or in quarantine.
+        self.feed.commit(&self.next).await.map_err(|cause| cause.to_string())?;
+        self.remember_height().await;
+        status.count(rows, dead).await;
+        Ok(())
+    }
+
+    /// Waits for the first record, then takes what else is there.
+    async fn gather(&mut self) -> Result<(Vec<Record>, Option<Offsets>), String> {
+        let mut records = vec![];
+        let first = self.feed.records.recv().await.ok_or("the reader has ended")?;
+        let mut fed = Some(first);
+        while let Some(item) = fed {
+            match item {
+                Fed::Record(record) => records.push(record),
+                Fed::Caught(ends) => return Ok((records, Some(ends))),
+            }
+            if records.len() >= self.context.batch_records_max {
+                break;
+            }
+            fed = self.feed.records.try_recv().ok();
+        }
+        Ok((records, None))
+    }
+
+    async fn write(&mut self, records: &[Record]) -> Result<(u64, u64), String> {
+        let (rows, mut bad) = self.decoder.decode(self.target, &self.life, records).await.map_err(|cause| cause.to_string())?;
+        let (indexes, rows): (Vec<usize>, Vec<_>) = rows.into_iter().unzip();
+        let places = Places { topic_id: self.life.topic_id, next: self.next.clone() };
+        let written = self.context.store.write(self.target, &rows, &places).await.map_err(|cause| match cause {
+            WriteError::Away(reason) => format!("{reason}; the batch is written again"),
+            WriteError::Unfit(reason) => reason,
+        })?;
+        let rows_written = rows.len() - written.refused.len();
+        bad.extend(written.refused.into_iter().map(|(row, reason)| (records[indexes[row]].clone(), reason)));
+        let dead = bad.len() as u64;
+        self.bury(bad).await?;
+        Ok((rows_written as u64, dead))
+    }
+
+    /// Sends what cannot be a row to the dead letters, with where it came from.
+    async fn bury(&self, bad: Vec<Bad>) -> Result<(), String> {
+        let topic: std::sync::Arc<str> = model::dead::topic_of(&self.target.stream.name).into();
+        let letters = bad.into_iter().map(|(record, reason)| Outgoing {
+            topic: topic.clone(),
+            headers: self.headers(&record, reason),
+            key: record.key.map(|key| key.to_vec()),
+            payload: record.payload.map(|payload| payload.to_vec()),
+            partition: None,
+        });
+        for confirmed in self.context.sender.send_all(letters.collect()).await {
+            confirmed.map_err(|cause| format!("a dead letter was not kept: {cause}"))?;
+        }
+        Ok(())
+    }
+
+    fn headers(&self, record: &Record, reason: String) -> Vec<(&'static str, String)> {
+        let letter = DeadLetter {
+            stage: Stage::Sink,
+            reason,
+            topic: record.topic.to_string(),
+            partition: Some(record.partition),
+            offset: Some(record.offset),
+            job: Some(self.target.table.name.clone()),
+            version: Some(self.target.version.clone()),
+        };
+        let mut headers = letter.headers();
+        headers.extend(record.header(RECORD_ID).map(|id| (RECORD_ID, id.to_owned())));
+        headers
+    }
+
+    async fn remember_height(&self) {
+        let highest = self.next.0.values().max().copied().unwrap_or(0);
+        if let Err(cause) = postgres::incarnation::reached(&self.context.metadata, self.life.topic_id, highest).await {
+            tracing::warn!("the height of {} was not kept: {cause}", self.life.topic);
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! One drive per declared table, started and stopped as the published pipelines change.
+
+use crate::{Store, Target, drive::drive};
+use kafka::{Cluster, KafkaError, Sender, TopicSpec};
+use pipeline::{Published, Store as StoreName, Stream};
+use prometheus::IntCounterVec;
+use registry::Registry;
+use service::{CancellationToken, Health, Service};
+use sqlx::PgPool;
+use std::{collections::BTreeMap, sync::Arc};
+use tokio::{sync::watch, task::JoinHandle};
+
+/// What every drive of a process uses.
+pub struct Context<S> {
+    pub store: Arc<S>,
+    pub cluster: Cluster,
+    pub sender: Sender,
+    pub registry: Registry,
+    pub metadata: PgPool,
+    pub health: Health,
+    pub rows: IntCounterVec,
+    pub dead: IntCounterVec,
+    pub batch_records_max: usize,
+}
+
+impl<S> Clone for Context<S> {
+    fn clone(&self) -> Self {
+        Self {
+            store: self.store.clone(),
+            cluster: self.cluster.clone(),
+            sender: self.sender.clone(),
+            registry: self.registry.clone(),
+            metadata: self.metadata.clone(),
+            health: self.health.clone(),
+            rows: self.rows.clone(),
+            dead: self.dead.clone(),
+            batch_records_max: self.batch_records_max,
+        }
+    }
+}
+
+impl<S: Store> Context<S> {
+    /// Gathers what drives need. `batch_records_max` bounds a batch.
+    pub fn new(service: &Service, store: S, bootstrap: &str, registry: &str, metadata: PgPool, batch_records_max: usize) -> anyhow::Result<Self> {
+        Ok(Self {
+            store: Arc::new(store),
+            cluster: Cluster::new(bootstrap),
+            sender: Sender::new(bootstrap)?,
+            registry: Registry::new(registry)?,
+            metadata,
+            health: service.health.clone(),
+            rows: service.metrics.counters("millrace_sink_rows_total", "Rows written", &["table"])?,
+            dead: service.metrics.counters("millrace_sink_dead_total", "Records that could not be a row", &["table"])?,
+            batch_records_max,
+        })
+    }
+}
+
+type Running = BTreeMap<String, (Target, CancellationToken, JoinHandle<()>)>;
+
+/// Keeps the drives of one store's tables until the process is to end.
+pub async fn run<S: Store>(context: Context<S>, store: StoreName, mut published: watch::Receiver<Published>, shutdown: CancellationToken) {
+    let mut running = Running::new();
+    loop {
+        let current = published.borrow_and_update().clone();
+        change(&context, &mut running, targets(&current, store)).await;
+        context.health.good("tables");
+        tokio::select! {
+            changed = published.changed() => if changed.is_err() { break },
+            () = shutdown.cancelled() => break,
+        }
+    }
+    for (_, stop, handle) in running.into_values() {
+        stop.cancel();
+        let _ = handle.await;
+    }
+}
+
+fn targets(published: &Published, store: StoreName) -> BTreeMap<String, Target> {
+    let target = |(pipeline, table, stream): (&pipeline::Pipeline, &pipeline::Table, &Stream)| {
+        // A stream whose schema can't be read is not published.
+        let all = pipeline::columns(stream).unwrap_or_default();
+        let wanted = |name: &String| table.columns.as_ref().is_none_or(|names| names.contains(name) || table.primary_key(&stream.key).contains(name));
+        let columns = all.into_iter().filter(|column| wanted(&column.name)).collect();
+        let target = Target { pipeline: pipeline.name.clone(), version: pipeline.version.clone(), table: table.clone(), stream: stream.clone(), columns };
+        (table.name.clone(), target)
+    };
+    published.tables(store).into_iter().map(target).collect()
+}
+
+/// Stops drives whose declaration is gone or different, and starts those that are missing.
+async fn change<S: Store>(context: &Context<S>, running: &mut Running, wanted: BTreeMap<String, Target>) {
+    let same = |a: &Target, b: &Target| a.table == b.table && a.stream == b.stream;
+    let ended: Vec<String> = running.iter().filter(|(name, (target, ..))| !wanted.get(*name).is_some_and(|next| same(target, next))).map(|(name, _)| name.clone()).collect();
+    for name in ended {
+        if let Some((_, stop, handle)) = running.remove(&name) {
+            stop.cancel();
+            let _ = handle.await;
+            context.health.drop(&format!("table {name}"));
+        }
+    }
+    for (name, target) in wanted {
+        if running.contains_key(&name) {
+            continue;
+        }
+        if let Err(cause) = ensure_dead_topic(&context.cluster, &target.stream).await {
+            tracing::warn!("{cause}; dead letters wait until it is there");
+        }
+        let stop = CancellationToken::new();
+        let handle = tokio::spawn(drive(context.clone(), target.clone(), stop.clone()));
+        running.insert(name, (target, stop, handle));
+    }
+}
+
+async fn ensure_dead_topic(cluster: &Cluster, stream: &Stream) -> Result<(), KafkaError> {
+    let spec = TopicSpec::new(model::dead::topic_of(&stream.name), stream.partitions as usize, stream.replication, None);
+    kafka::topics::ensure(cluster, &[spec]).await
+}

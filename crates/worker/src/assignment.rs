@@ -1,0 +1,146 @@
+//! Which slots this worker runs: follows the table that the coordinator writes, and says how they go.
+
+use crate::{
+    Config,
+    progress::{Progress, Report},
+    slot::{self, Work},
+};
+use pipeline::Published;
+use registry::Registry;
+use service::{CancellationToken, Service};
+use sqlx::{PgPool, Row};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use tokio::sync::watch;
+
+/// A slot that is running here.
+struct Running {
+    version: String,
+    stop: CancellationToken,
+    progress: Arc<Progress>,
+    thread: std::thread::JoinHandle<()>,
+}
+
+type Slots = BTreeMap<(String, i32), Running>;
+
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+/// The channel of the hint that the coordinator has decided.
+const CHANNEL: &str = "millrace_slots";
+
+/// Runs what is assigned until the process is to end.
+pub async fn follow(service: &Service, config: &Config, pool: PgPool, published: watch::Receiver<Published>) -> anyhow::Result<()> {
+    let registry = Registry::new(&config.registry.url)?;
+    let mut slots = Slots::new();
+    let mut hints = postgres::listen(&pool, CHANNEL).await.ok();
+    while !service.shutdown.is_cancelled() {
+        match look(service, config, &pool, &published, &registry, &mut slots).await {
+            Ok(()) => service.health.good("assignments"),
+            Err(cause) => {
+                service.health.bad("assignments", format!("{cause}; its slots go on"));
+                hints = postgres::listen(&pool, CHANNEL).await.ok();
+            }
+        }
+        let pause = tokio::time::sleep(LOOK_AGAIN);
+        let hint = async {
+            match &mut hints {
+                Some(hints) => hints.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! { () = pause => {}, () = hint => {}, () = service.shutdown.cancelled() => {} }
+    }
+    let all: Vec<_> = slots.into_values().collect();
+    all.iter().for_each(|running| running.stop.cancel());
+    tokio::task::spawn_blocking(move || all.into_iter().for_each(|running| drop(running.thread.join()))).await?;
+    Ok(())
+}
+
+async fn look(service: &Service, config: &Config, pool: &PgPool, published: &watch::Receiver<Published>, registry: &Registry, slots: &mut Slots) -> anyhow::Result<()> {
+    heartbeat(service, config, pool).await?;
+    let rows = sqlx::query("SELECT job, slot, version FROM slot WHERE worker = $1").bind(&service.name).fetch_all(pool).await?;
+    let mut wanted = BTreeMap::new();
+    for row in &rows {
+        wanted.insert((row.try_get::<String, _>("job")?, row.try_get::<i32, _>("slot")?), row.try_get::<String, _>("version")?);
+    }
+    stop_unwanted(slots, &wanted).await;
+    let current = published.borrow().clone();
+    for ((job, number), version) in wanted {
+        if slots.contains_key(&(job.clone(), number)) {
+            continue;
+        }
+        if let Some(work) = work(&current, &job, number, &version, config, registry) {
+            let running = start(work, version);
+            slots.insert((job, number), running);
+        }
+    }
+    tell(service, pool, slots).await
+}
+
+async fn heartbeat(service: &Service, config: &Config, pool: &PgPool) -> Result<(), sqlx::Error> {
+    sqlx::query(include_str!("heartbeat.sql")).bind(&service.name).bind(&config.listen).bind(config.capacity as i32).execute(pool).await.map(drop)
+}
+
+/// The work of a slot, if this process already knows the version that is wanted.
+fn work(published: &Published, job: &str, number: i32, version: &str, config: &Config, registry: &Registry) -> Option<Work> {
+    let (pipeline, declared) = published.job(job)?;
+    (pipeline.job_version(declared) == version).then(|| Work {
+        pipeline: pipeline.clone(),
+        job: declared.clone(),
+        number,
+        config: config.clone(),
+        registry: registry.clone(),
+        runtime: tokio::runtime::Handle::current(),
+    })
+}
+
+fn start(work: Work, version: String) -> Running {
+    let stop = CancellationToken::new();
+    let progress = Arc::new(Progress::default());
+    let (stopped, told) = (stop.clone(), progress.clone());
+    let thread = std::thread::spawn(move || slot::run(&work, &stopped, &told));
+    Running { version, stop, progress, thread }
+}
+
+/// Ends slots that are no longer ours, or that are to run another version. A thread that ended by itself is begun anew.
+async fn stop_unwanted(slots: &mut Slots, wanted: &BTreeMap<(String, i32), String>) {
+    let unwanted = |(key, running): (&(String, i32), &Running)| (wanted.get(key) != Some(&running.version) || running.thread.is_finished()).then(|| key.clone());
+    let keys: Vec<_> = slots.iter().filter_map(unwanted).collect();
+    for key in keys {
+        if let Some(running) = slots.remove(&key) {
+            running.stop.cancel();
+            let _ = tokio::task::spawn_blocking(move || running.thread.join()).await;
+        }
+    }
+}
+
+async fn tell(service: &Service, pool: &PgPool, slots: &Slots) -> anyhow::Result<()> {
+    for ((job, number), running) in slots {
+        let Report { state, reason, counts, state_rows, watermark } = running.progress.report();
+        match &reason {
+            Some(reason) => service.health.bad(&format!("slot {job}/{number}"), reason.clone()),
+            None => service.health.good(&format!("slot {job}/{number}")),
+        }
+        sqlx::query(include_str!("tell.sql"))
+            .bind(job)
+            .bind(number)
+            .bind(&service.name)
+            .bind(state)
+            .bind(reason)
+            .bind(counts.rows_in as i64)
+            .bind(counts.rows_out as i64)
+            .bind(counts.dead as i64)
+            .bind(counts.late as i64)
+            .bind(counts.filtered as i64)
+            .bind(state_rows as i64)
+            .bind(watermark.and_then(chrono::DateTime::from_timestamp_millis))
+            .execute(pool)
+            .await?;
+        running.progress.told(&counts);
+    }
+    for (condition, _) in service.health.conditions() {
+        let gone = condition.strip_prefix("slot ").is_some_and(|name| !slots.keys().any(|(job, number)| format!("{job}/{number}") == name));
+        if gone {
+            service.health.drop(&condition);
+        }
+    }
+    Ok(())
+}
