@@ -41,13 +41,18 @@ CREATE TABLE source_cursor (
     updated_at timestamptz NOT NULL DEFAULT now()
 );
 
--- A fetch is idempotent by its attempt: asked again, the stored answer is given.
+-- A fetch is idempotent by its attempt: asked again, the stored answer is given. What an attempt wrote is counted page by page
+-- in `part`, so that the next attempt of the same task knows what a crashed one wrote.
 CREATE TABLE fetch_attempt (
     attempt_id uuid PRIMARY KEY,
     source     text NOT NULL,
-    answer     jsonb,
+    run_id     uuid,
+    task       text,
+    part       jsonb NOT NULL,           -- what this attempt did, up to its last stored page
+    answer     jsonb,                    -- what was answered: this and earlier attempts together; null until it is done
     made_at    timestamptz NOT NULL DEFAULT now()
 );
+CREATE INDEX fetch_attempt_by_task ON fetch_attempt (run_id, task);
 CREATE INDEX fetch_attempt_by_age ON fetch_attempt (made_at);
 
 -- The ids that a fetch of a run delivered, for the check that each has arrived.

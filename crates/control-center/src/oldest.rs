@@ -27,7 +27,7 @@ const LOOKS_MAX: usize = 16;
 /// All looks of a survey together.
 const LOOK_MAX: Duration = Duration::from_secs(1);
 /// Where no record was found, it is worth another look after this.
-const LOOK_AGAIN: Duration = Duration::from_secs(30);
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 
 impl Oldest {
     /// When the record at this offset, or the next one after it, was written.

@@ -154,17 +154,26 @@ fn targets(seen: &Seen) -> Vec<Target> {
     topics.chain(groups).chain(subjects).take(TARGETS_MAX).collect()
 }
 
-/// Says when Kafka was seen, or since when it is not.
-fn kafka_seen(seen: &Seen, now: DateTime<Utc>) -> Markup {
-    freshness("Kafka", &seen.kafka, KAFKA_EVERY, now)
+/// Says when Kafka was seen last, in a line of its own.
+fn kafka_seen(seen: &Seen) -> Markup {
+    seen_at("Kafka", &seen.kafka)
 }
 
-fn freshness<T>(server: &str, kept: &Kept<T>, every: Duration, now: DateTime<Utc>) -> Markup {
-    match (failing(kept, every, now), kept.at()) {
-        (Some(text), _) => notice(Notice::Error, text),
-        (None, Some(at)) => html! { p class="muted" { (server) " seen " (time(at)) } },
-        (None, None) => html! { p class="muted" { "Asking " (server) " for the first time." } },
+fn seen_at<T>(server: &str, kept: &Kept<T>) -> Markup {
+    html! { @if let Some(at) = kept.at() { p class="muted" { (server) " seen " (time(at)) } } }
+}
+
+/// Says why what follows is old or not there. Nothing while all is well.
+fn doubt<T>(server: &str, kept: &Kept<T>, every: Duration, now: DateTime<Utc>) -> Markup {
+    match failing(kept, every, now) {
+        Some(text) => notice(Notice::Error, text),
+        None if kept.good.is_none() => html! { p class="muted" { "Asking " (server) " for the first time." } },
+        None => html! {},
     }
+}
+
+fn kafka_doubt(seen: &Seen, now: DateTime<Utc>) -> Markup {
+    doubt("Kafka", &seen.kafka, KAFKA_EVERY, now)
 }
 
 /// A path of ours: each part may be any text.

@@ -8,7 +8,10 @@ pub use group::{Group, Kind, Place, Trend};
 pub use history::{HISTORY, History};
 pub use topic::{Partition, Topic};
 
-use crate::{oldest::Oldest, survey::Survey};
+use crate::{
+    oldest::Oldest,
+    survey::{Groups, Survey},
+};
 use chrono::{DateTime, Utc};
 use kafka::cluster::Broker;
 
@@ -37,18 +40,18 @@ impl Picture {
             .map(|topic| Topic::of(topic, &survey, old_topic(&topic.name), passed))
             .collect();
         let old_group = |name: &str| before.and_then(|before| before.group(name));
-        let groups = survey
-            .groups
+        let (committed, trouble) = committed(survey.groups, before);
+        let groups = committed
             .iter()
             .map(|(name, committed)| {
                 Group::of(name, committed, &topics, oldest, survey.at, old_group(name), passed)
             })
             .collect();
         let times = before.map_or_else(Vec::new, |before| before.times.clone());
-        let times = times.into_iter().chain([survey.at]);
-        let times: Vec<_> = times.collect();
+        let times: Vec<_> = times.into_iter().chain([survey.at]).collect();
         let times = times[times.len().saturating_sub(HISTORY)..].to_vec();
-        Self { at: survey.at, brokers: survey.brokers, topics, groups, times, troubles: survey.troubles }
+        let troubles = survey.troubles.into_iter().chain(trouble).collect();
+        Self { at: survey.at, brokers: survey.brokers, topics, groups, times, troubles }
     }
 
     pub fn topic(&self, name: &str) -> Option<&Topic> {
@@ -76,8 +79,26 @@ impl Picture {
             let rates: Vec<f64> = chosen.iter().filter_map(|topic| topic.rates.from_end(index)).collect();
             (!rates.is_empty()).then(|| rates.iter().sum())
         };
-        let count = self.times.len();
-        self.times.iter().enumerate().map(|(index, time)| (*time, at(count - 1 - index))).collect()
+        self.points(at)
+    }
+
+    /// Values beside their times; `from_end` gives the value before the last so many.
+    pub fn points(&self, from_end: impl Fn(usize) -> Option<f64>) -> Vec<(DateTime<Utc>, Option<f64>)> {
+        let last = self.times.len().saturating_sub(1);
+        self.times.iter().enumerate().map(|(index, time)| (*time, from_end(last - index))).collect()
+    }
+}
+
+/// What groups have committed. Where not even their names are known, those of the picture before stay: a broker that is
+/// away for a moment must not take the groups off the page, nor their histories.
+fn committed(groups: Result<Groups, String>, before: Option<&Picture>) -> (Groups, Option<String>) {
+    match groups {
+        Ok(groups) => (groups, None),
+        Err(reason) => {
+            let names = before.into_iter().flat_map(|before| &before.groups).map(|group| group.name.clone());
+            let groups = names.map(|name| (name, Err(reason.clone()))).collect();
+            (groups, Some(format!("The consumer groups are not known: {reason}")))
+        }
     }
 }
 

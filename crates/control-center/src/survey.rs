@@ -19,10 +19,14 @@ pub struct Survey {
     pub end: BTreeMap<String, Offsets>,
     /// Bytes per topic and partition, replicas added up.
     pub sizes: HashMap<String, BTreeMap<i32, i64>>,
-    pub groups: BTreeMap<String, Result<Committed, String>>,
+    /// What each group has committed; an error says why not even their names are known.
+    pub groups: Result<Groups, String>,
     /// What could not be found out, in sentences.
     pub troubles: Vec<String>,
 }
+
+/// By the group's name; an error says why its offsets are not known.
+pub type Groups = BTreeMap<String, Result<Committed, String>>;
 
 /// Per topic, what a group reads next.
 pub type Committed = BTreeMap<String, Offsets>;
@@ -42,7 +46,10 @@ pub async fn survey(cluster: &Cluster) -> Result<Survey, KafkaError> {
         cluster.groups()
     );
     let mut troubles = vec![];
-    let groups = groups(cluster, known("The consumer groups", names, &mut troubles), &mut troubles).await;
+    let groups = match names {
+        Ok(names) => Ok(groups(cluster, names, &mut troubles).await),
+        Err(cause) => Err(cause.to_string()),
+    };
     Ok(Survey {
         at: Utc::now(),
         brokers,
@@ -62,11 +69,7 @@ fn known<T: Default>(what: &str, answer: Result<T, KafkaError>, troubles: &mut V
     })
 }
 
-async fn groups(
-    cluster: &Cluster,
-    mut names: Vec<String>,
-    troubles: &mut Vec<String>,
-) -> BTreeMap<String, Result<Committed, String>> {
+async fn groups(cluster: &Cluster, mut names: Vec<String>, troubles: &mut Vec<String>) -> Groups {
     if names.len() > GROUPS_MAX {
         troubles.push(format!("There are {} consumer groups; the first {GROUPS_MAX} are shown.", names.len()));
         names.truncate(GROUPS_MAX);

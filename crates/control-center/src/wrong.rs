@@ -30,6 +30,7 @@ pub fn wrong(seen: &Seen, now: DateTime<Utc>) -> Vec<Wrong> {
         found.extend(failed_slots(seen));
         found.extend(under_replicated(picture));
         found.extend(ours(picture).filter_map(|group| behind(group, picture.at, now)));
+        found.extend(unknown(picture));
         found.extend(picture.troubles.iter().map(|trouble| warning(trouble.clone(), None)));
     }
     found.sort_by_key(|wrong| !wrong.severe);
@@ -46,7 +47,7 @@ pub fn failing<T>(kept: &Kept<T>, every: Duration, now: DateTime<Utc>) -> Option
         Some(at) => format!("What is shown was true {}", format::relative(at, now)),
         None => "It was not seen since this process was started".to_owned(),
     };
-    Some(format!("{reason}{end} First failure {since}; tried again every {} s. {shown}.", every.as_secs()))
+    Some(format!("{reason}{end} First failure {since}; retrying with pauses of {} s. {shown}.", every.as_secs()))
 }
 
 fn unreachable(seen: &Seen, now: DateTime<Utc>) -> Vec<Wrong> {
@@ -67,7 +68,7 @@ fn leaderless(picture: &Picture) -> Option<Wrong> {
     let text = format!(
         "{} without a leader: nobody can read or write {}. {}",
         counted(partitions as u64, "partition"),
-        names(&topics),
+        topic_names(&topics),
         missing_brokers(picture)
     );
     (partitions > 0).then(|| severe(text, link(&topics)))
@@ -79,7 +80,7 @@ fn under_replicated(picture: &Picture) -> Option<Wrong> {
     let text = format!(
         "{} with fewer copies in sync than declared: {}. Another failure may stop writing. {}",
         counted(partitions as u64, "partition"),
-        names(&topics),
+        topic_names(&topics),
         missing_brokers(picture)
     );
     (partitions > 0).then(|| warning(text, link(&topics)))
@@ -119,12 +120,17 @@ fn behind(group: &Group, at: DateTime<Utc>, now: DateTime<Utc>) -> Option<Wrong>
             group.name,
             format::moment(group.moved_at)
         ),
-        Trend::Unknown => {
-            format!("The lag of {} is not known: {}", group.name, group.problem.as_deref().unwrap_or("a partition's leader does not answer."))
-        }
-        Trend::CaughtUp | Trend::Reading => return None,
+        Trend::Unknown | Trend::CaughtUp | Trend::Reading => return None,
     };
     Some(warning(text, Some(href(&["groups", &group.name]))))
+}
+
+/// One sentence for all, because they mostly have one cause.
+fn unknown(picture: &Picture) -> Option<Wrong> {
+    let unknown: Vec<&Group> = ours(picture).filter(|group| group.trend(picture.at) == Trend::Unknown).collect();
+    let reason = unknown.iter().find_map(|group| group.problem.as_deref()).unwrap_or("a partition's leader does not answer.");
+    let text = format!("The lag of {} is not known: {reason}", names(unknown.iter().map(|group| group.name.as_str())));
+    (!unknown.is_empty()).then(|| warning(text, Some("/groups".into())))
 }
 
 fn failed_slots(seen: &Seen) -> Vec<Wrong> {
@@ -136,12 +142,16 @@ fn failed_slots(seen: &Seen) -> Vec<Wrong> {
     told.collect()
 }
 
-fn names(topics: &[&Topic]) -> String {
+fn topic_names(topics: &[&Topic]) -> String {
+    names(topics.iter().map(|topic| topic.name.as_str()))
+}
+
+fn names<'a>(names: impl ExactSizeIterator<Item = &'a str>) -> String {
     /// More names would hide the sentence.
     const NAMES_MAX: usize = 5;
-    let names: Vec<&str> = topics.iter().take(NAMES_MAX).map(|topic| topic.name.as_str()).collect();
-    let more = topics.len().saturating_sub(NAMES_MAX);
-    if more == 0 { names.join(", ") } else { format!("{} and {more} more", names.join(", ")) }
+    let more = names.len().saturating_sub(NAMES_MAX);
+    let shown = names.take(NAMES_MAX).collect::<Vec<_>>().join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
 }
 
 fn link(topics: &[&Topic]) -> Option<String> {

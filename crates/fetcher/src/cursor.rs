@@ -40,12 +40,22 @@ impl Position {
         }
     }
 
+    /// The position after a page of so many records that names this cursor: itself where there is no more for now.
+    pub fn after(&self, records: usize, said: Option<&str>) -> Self {
+        match self.next(said) {
+            Some(Position::Page(_)) if records == 0 => self.clone(),
+            next => next.unwrap_or_else(|| self.clone()),
+        }
+    }
+
     /// The page after this one, which had records. `None`: there is none for now, and this one is to be asked again some day.
     fn next(&self, said: Option<&str>) -> Option<Self> {
         match (self, said) {
             (Position::Page(page), _) => Some(Position::Page(page.saturating_add(1))),
             // The same cursor again is how some APIs say "no more".
-            (Position::Cursor(now), Some(next)) if now != next && !next.is_empty() => Some(Position::Cursor(next.to_owned())),
+            (Position::Cursor(now), Some(next)) if now != next && !next.is_empty() => {
+                Some(Position::Cursor(next.to_owned()))
+            }
             (Position::Cursor(_) | Position::Only, _) => None,
         }
     }
@@ -63,9 +73,15 @@ pub struct Walk {
 #[derive(Clone, Debug, PartialEq)]
 enum State {
     /// `confirming`: the page was empty once already.
-    Asking { confirming: bool },
-    Delivering { next: Option<Position> },
-    Storing { next: Option<Position> },
+    Asking {
+        confirming: bool,
+    },
+    Delivering {
+        next: Option<Position>,
+    },
+    Storing {
+        next: Option<Position>,
+    },
     Ended,
 }
 

@@ -14,6 +14,7 @@ mod http;
 mod ledger;
 mod page;
 mod shape;
+mod trouble;
 mod variables;
 
 pub use config::Config;
@@ -47,7 +48,10 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
 
 async fn tell_health(service: &Service, mut published: watch::Receiver<Published>) {
     while published.borrow_and_update().pipelines.is_empty() {
-        service.health.bad("pipelines", "no pipeline is published yet: the scheduler publishes the folders under config/pipelines");
+        service.health.bad(
+            "pipelines",
+            "no pipeline is published yet: the scheduler publishes the folders under config/pipelines",
+        );
         tokio::select! {
             changed = published.changed() => if changed.is_err() { return },
             () = service.shutdown.cancelled() => return,

@@ -41,10 +41,11 @@ pub fn ask(source: &Source, position: &Position, variables: &Variables) -> Resul
     }
     let mut shown = Shown::new(&address.shown, url.query().is_some());
     for (name, template) in &source.query {
-        let Some(value) = place(template, position) else { continue };
-        let value = variables.fill(&value)?;
-        url.query_pairs_mut().append_pair(name, &value.text);
-        shown.push(name, &value.shown);
+        // Variables first: a cursor comes from outside, and a "${SECRET}" in it must stay what it is.
+        let filled = variables.fill(template)?;
+        let Some(value) = place(&filled.text, position) else { continue };
+        url.query_pairs_mut().append_pair(name, &value);
+        shown.push(name, &place(&filled.shown, position).unwrap_or_default());
     }
     Ok(Asked { url, shown: shown.text, headers: headers(source, variables)? })
 }
@@ -113,7 +114,8 @@ pub enum PageError {
 impl Page {
     /// Reads a body. 200 is not success: an error in the body, or no records where there must be some, is a fault.
     pub fn read(source: &Source, body: &[u8]) -> Result<Self, PageError> {
-        let mut answer: Value = serde_json::from_slice(body).map_err(|cause| PageError::Json { cause: cause.to_string() })?;
+        let mut answer: Value =
+            serde_json::from_slice(body).map_err(|cause| PageError::Json { cause: cause.to_string() })?;
         if let Some(error) = answer.get("error").filter(|error| !error.is_null()) {
             return Err(PageError::Error { error: shortened(error) });
         }

@@ -10,14 +10,19 @@ use uuid::Uuid;
 const NAMESPACE: Uuid = Uuid::from_u128(0x6d69_6c6c_7261_6365_5f72_6563_6f72_6473);
 
 /// Makes the record that is sent: the fields that the source names, and no others. A field whose value is missing is left out.
-pub fn shape(record: &Value, fields: &BTreeMap<String, Field>, fetched_at: DateTime<Utc>) -> Map<String, Value> {
+pub fn shape(
+    record: &Value,
+    fields: &BTreeMap<String, Field>,
+    fetched_at: DateTime<Utc>,
+) -> Map<String, Value> {
     let made = |field: &Field| Some(convert(take(record, &field.from, fetched_at)?, field.as_type));
     fields.iter().filter_map(|(name, field)| Some((name.clone(), made(field)?))).collect()
 }
 
 /// The id of a shaped record: its key in the stream. `None` where a part of it is missing; the producer refuses such a record.
 pub fn id(record: &Map<String, Value>, key: &[String]) -> Option<String> {
-    let values: Option<Vec<&Value>> = key.iter().map(|field| record.get(field).filter(|value| !value.is_null())).collect();
+    let values: Option<Vec<&Value>> =
+        key.iter().map(|field| record.get(field).filter(|value| !value.is_null())).collect();
     String::from_utf8(wire::key::key(&values?)).ok()
 }
 
@@ -60,7 +65,8 @@ fn render(record: &Value, template: &str, fetched_at: DateTime<Utc>) -> Value {
 
 /// An id over the values, in this order. `None` where all are missing: such records would all have the same id.
 fn uuid5(record: &Value, pointers: &[String]) -> Option<Value> {
-    let values: Vec<Value> = pointers.iter().map(|pointer| record.pointer(pointer).map(sorted).unwrap_or_default()).collect();
+    let values: Vec<Value> =
+        pointers.iter().map(|pointer| record.pointer(pointer).map(sorted).unwrap_or_default()).collect();
     if values.iter().all(Value::is_null) {
         return None;
     }
@@ -71,7 +77,13 @@ fn uuid5(record: &Value, pointers: &[String]) -> Option<Value> {
 /// The value with the keys of its objects in order: a source may give them in another order each time.
 fn sorted(value: &Value) -> Value {
     match value {
-        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), sorted(value))).collect::<BTreeMap<_, _>>().into_iter().collect::<Map<_, _>>().into(),
+        Value::Object(map) => map
+            .iter()
+            .map(|(key, value)| (key.clone(), sorted(value)))
+            .collect::<BTreeMap<_, _>>()
+            .into_iter()
+            .collect::<Map<_, _>>()
+            .into(),
         Value::Array(items) => items.iter().map(sorted).collect(),
         other => other.clone(),
     }
@@ -82,10 +94,16 @@ fn convert(value: Value, to: FieldType) -> Value {
     let converted = match (&value, to) {
         (Value::Null, _) | (_, FieldType::Same) => None,
         (_, FieldType::String) => Some(as_text(&value).into()),
-        (Value::String(text), FieldType::Timestamp) => DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp_millis().into()),
+        (Value::String(text), FieldType::Timestamp) => {
+            DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp_millis().into())
+        }
         (Value::String(text), FieldType::Integer) => text.trim().parse::<i64>().ok().map(Value::from),
-        (Value::Number(number), FieldType::Integer) => number.as_f64().filter(|_| number.is_f64()).and_then(whole).map(Value::from),
-        (Value::String(text), FieldType::Number) => text.trim().parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::from),
+        (Value::Number(number), FieldType::Integer) => {
+            number.as_f64().filter(|_| number.is_f64()).and_then(whole).map(Value::from)
+        }
+        (Value::String(text), FieldType::Number) => {
+            text.trim().parse::<f64>().ok().filter(|n| n.is_finite()).map(Value::from)
+        }
         _ => None,
     };
     converted.unwrap_or(value)

@@ -37,11 +37,13 @@ impl Variables {
         let mut filled = Filled { text: String::new(), shown: String::new() };
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("${") {
-            let (name, after) = after.split_once('}').ok_or_else(|| VariableError::Open { text: text.to_owned() })?;
+            let (name, after) =
+                after.split_once('}').ok_or_else(|| VariableError::Open { text: text.to_owned() })?;
             let unset = || VariableError::Unset { name: name.to_owned(), text: text.to_owned() };
             let value = self.0.get(name).ok_or_else(unset)?;
             filled.push(before, before);
-            filled.push(value, if name == USERS_API { value.clone() } else { format!("${{{name}}}") }.as_str());
+            filled
+                .push(value, if name == USERS_API { value.clone() } else { format!("${{{name}}}") }.as_str());
             rest = after;
         }
         filled.push(rest, rest);
@@ -62,13 +64,19 @@ mod tests {
 
     #[test]
     fn variables_are_filled_and_secrets_are_not_shown() {
-        let environment = [("TOKEN", "hunter2"), ("EMPTY", "")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let environment =
+            [("TOKEN", "hunter2"), ("EMPTY", "")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         let variables = Variables::new(environment.into_iter(), "http://api");
         let cases = [
             ("plain {page} $5", Ok(("plain {page} $5", "plain {page} $5"))),
             ("${USERS_API}/1.4/", Ok(("http://api/1.4/", "http://api/1.4/"))),
             ("Bearer ${TOKEN}${EMPTY}!", Ok(("Bearer hunter2!", "Bearer ${TOKEN}${EMPTY}!"))),
-            ("${NOPE}", Err("\"${NOPE}\" needs the variable NOPE, which is not set: set it in the fetcher's environment")),
+            (
+                "${NOPE}",
+                Err(
+                    "\"${NOPE}\" needs the variable NOPE, which is not set: set it in the fetcher's environment",
+                ),
+            ),
             ("a${b", Err("\"a${b\" has a ${ without its }")),
         ];
         for (text, expected) in cases {
@@ -81,6 +89,9 @@ mod tests {
     #[test]
     fn the_environment_is_above_the_setting() {
         let environment = [("USERS_API".to_owned(), "http://other".to_owned())];
-        assert_eq!(Variables::new(environment.into_iter(), "http://api").fill("${USERS_API}").unwrap().text, "http://other");
+        assert_eq!(
+            Variables::new(environment.into_iter(), "http://api").fill("${USERS_API}").unwrap().text,
+            "http://other"
+        );
     }
 }

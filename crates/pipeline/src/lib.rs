@@ -24,7 +24,7 @@ pub use job::{Emit, Job, Late};
 pub use problem::Problem;
 pub use published::Published;
 pub use schema::{Column, ColumnType, columns};
-pub use source::{Field, FieldType, Paging, Source, Stop};
+pub use source::{Field, FieldType, From as FieldFrom, Paging, Source, Stop};
 pub use stream::Stream;
 pub use table::{Clustering, Direction, Nulls, Store, Table};
 pub use task::{Expect, HttpCall, JobAction, Kind, Passed, Task, Waited};

@@ -103,6 +103,15 @@ pub async fn current(pool: &PgPool) -> Result<(Published, Vec<Problem>), sqlx::E
     Ok((published, problems))
 }
 
+/// Reads one version of a pipeline, current or not.
+pub async fn version(pool: &PgPool, pipeline: &str, hash: &str) -> Result<Option<Pipeline>, sqlx::Error> {
+    let row = sqlx::query("SELECT files FROM pipeline_version WHERE pipeline = $1 AND hash = $2").bind(pipeline).bind(hash).fetch_optional(pool).await?;
+    let Some(row) = row else { return Ok(None) };
+    let files: serde_json::Value = row.try_get("files")?;
+    let bundle = Bundle { name: pipeline.to_owned(), files: serde_json::from_value(files).unwrap_or_default() };
+    Ok(Pipeline::parse(&bundle).ok())
+}
+
 /// Follows what is current for as long as the receiver lives. The first value is what is current now.
 pub async fn watch(pool: PgPool) -> watch::Receiver<Published> {
     let (sender, receiver) = watch::channel(Published::default());

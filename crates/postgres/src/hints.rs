@@ -15,10 +15,19 @@ pub async fn listen(pool: &PgPool, channel: &str) -> Result<Hints, sqlx::Error> 
 impl Hints {
     /// Waits for a hint. A lost connection counts as one: something may have been missed.
     pub async fn next(&mut self) {
-        if let Err(cause) = self.0.recv().await {
-            tracing::debug!("a hint was lost: {cause}");
-            // The listener reconnects at the next call; without a pause a server that is away would make a loop.
-            tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        self.next_payload().await;
+    }
+
+    /// Waits for a hint and answers its payload; nothing where the connection was lost.
+    pub async fn next_payload(&mut self) -> Option<String> {
+        match self.0.recv().await {
+            Ok(hint) => Some(hint.payload().to_owned()),
+            Err(cause) => {
+                tracing::debug!("a hint was lost: {cause}");
+                // The listener reconnects at the next call; without a pause a server that is away would make a loop.
+                tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+                None
+            }
         }
     }
 }

@@ -22,6 +22,8 @@ pub struct Claim {
     pub logical_at: DateTime<Utc>,
     /// Seconds since this try was begun, over all its looks.
     pub age: Duration,
+    /// What the last look of this try kept.
+    pub kept: Option<serde_json::Value>,
 }
 
 impl Queue {
@@ -50,5 +52,6 @@ fn claim(row: &PgRow) -> Result<Claim, sqlx::Error> {
         hash: row.try_get("hash")?,
         logical_at: row.try_get("logical_at")?,
         age: Duration::from_secs_f64(row.try_get::<f64, _>("age")?.max(0.0)),
+        kept: row.try_get("kept")?,
     })
 }

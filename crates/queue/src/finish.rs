@@ -14,7 +14,8 @@ pub enum Ending {
     Failed { reason: String, retry_in: Option<Duration> },
     Skipped { reason: String },
     /// Not ended: looks again after so long. No try is counted, and no worker is held.
-    Deferred { look_again_in: Duration, reason: String },
+    /// `kept` is handed to the next look.
+    Deferred { look_again_in: Duration, reason: String, kept: Option<serde_json::Value> },
 }
 
 /// What the database said to an ending.
@@ -60,7 +61,7 @@ async fn write_ending(connection: &mut PgConnection, claim: &Claim, ending: &End
         Ending::Failed { reason, retry_in: None } => (TaskState::Failed, None, None, Some(reason)),
         Ending::Failed { reason, retry_in: Some(wait) } => (TaskState::Retrying, Some(*wait), None, Some(reason)),
         Ending::Skipped { reason } => (TaskState::Skipped, None, None, Some(reason)),
-        Ending::Deferred { look_again_in, reason } => (TaskState::Ready, Some(*look_again_in), None, Some(reason)),
+        Ending::Deferred { look_again_in, reason, kept } => (TaskState::Ready, Some(*look_again_in), kept.as_ref().map(bounded), Some(reason)),
     };
     let taken = sqlx::query(include_str!("sql/end_task.sql"))
         .bind(claim.run_id)

@@ -87,6 +87,12 @@ impl Queue {
         Ok(admitted)
     }
 
+    /// DAGs with queued runs: name, and the pipeline and version of the oldest of them.
+    pub async fn waiting_dags(&self) -> Result<Vec<(String, String, String)>, sqlx::Error> {
+        let statement = "SELECT DISTINCT ON (dag) dag, pipeline, hash FROM run WHERE state = 'queued' ORDER BY dag, logical_at, made_at";
+        sqlx::query_as(statement).fetch_all(&self.pool).await
+    }
+
     /// Ends an open run before its time: tasks that have not ended are removed, and answers that still come are refused.
     pub async fn end(&self, run_id: Uuid, state: RunState, reason: &str) -> Result<bool, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;

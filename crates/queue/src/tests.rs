@@ -122,9 +122,9 @@ async fn a_retry_and_a_deferral_wait_and_only_the_retry_counts() {
     let queue = queue().await;
     queue.create(&run_of("a", &unique("key"))).await.unwrap();
     let look = queue.claim("me", LEASE, 1).await.unwrap().remove(0);
-    queue.finish(&look, &Ending::Deferred { look_again_in: Duration::ZERO, reason: "not yet".into() }).await.unwrap();
+    queue.finish(&look, &Ending::Deferred { look_again_in: Duration::ZERO, reason: "not yet".into(), kept: Some(serde_json::json!(7)) }).await.unwrap();
     let again = queue.claim("me", LEASE, 1).await.unwrap().remove(0);
-    assert_eq!((look.attempt, again.attempt), (1, 1));
+    assert_eq!((look.attempt, again.attempt, again.kept.clone()), (1, 1, Some(serde_json::json!(7))));
     queue.finish(&again, &Ending::Failed { reason: "no".into(), retry_in: Some(Duration::ZERO) }).await.unwrap();
     let retry = queue.claim("me", LEASE, 1).await.unwrap().remove(0);
     assert_eq!(retry.attempt, 2);

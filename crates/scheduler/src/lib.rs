@@ -1,1 +1,47 @@
-//! scheduler
+//! DAGs, runs, their pages and REST.
+//!
+//! Four things go on side by side: pipelines are loaded from files and published ([`publish`]), due times become runs ([`due`]),
+//! ready tasks are claimed and run ([`executor`]), and pages show it ([`page`], [`live`]). All of them meet only in PostgreSQL,
+//! so that a second scheduler may stand beside this one.
+
+mod api;
+mod config;
+mod due;
+mod executor;
+mod housekeeping;
+mod live;
+mod outside;
+mod page;
+mod publish;
+mod run;
+mod template;
+
+pub use config::Config;
+
+use outside::Outside;
+use queue::Queue;
+use service::Service;
+
+/// The whole process.
+pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
+    let pool = tokio::select! {
+        pool = postgres::connect(&config.postgres.url, &config.postgres.password) => pool?,
+        () = service.shutdown.cancelled() => return Ok(()),
+    };
+    postgres::migrate(&pool).await?;
+    let outside = Outside::new(&config, Queue::new(pool))?;
+    let patches = web::live::channel();
+    let work = async {
+        tokio::try_join!(
+            publish::follow(&service, &config, &outside),
+            due::follow(&service, &config, &outside),
+            executor::follow(&service, &config, &outside),
+            housekeeping::follow(&service, &config, &outside),
+            live::follow(&service, &outside, patches.clone()),
+        )
+        .map(drop)
+    };
+    let routes = page::routes(outside.clone(), patches.clone()).merge(api::routes(outside.clone()));
+    let routes = routes.merge(web::assets()).layer(web::loopback_only(config.allowed_hosts.clone()));
+    tokio::try_join!(service.serve(&config.listen, routes), work).map(drop)
+}

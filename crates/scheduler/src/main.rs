@@ -1,1 +1,5 @@
-fn main() {}
+//! The process `scheduler`.
+
+fn main() -> std::process::ExitCode {
+    service::main("scheduler", scheduler::run)
+}

@@ -45,7 +45,11 @@ pub const RESULTS_MAX: usize = 5_000;
 
 impl Asked {
     /// Reads the query. Only a fault that does not exist is an error: a test that believes in it would prove nothing.
-    pub fn read(query: &HashMap<String, String>, default_seed: &str, nations: &[Nation]) -> Result<Self, FaultError> {
+    pub fn read(
+        query: &HashMap<String, String>,
+        default_seed: &str,
+        nations: &[Nation],
+    ) -> Result<Self, FaultError> {
         let said = |name: &str| query.get(name).map(String::as_str).filter(|text| !text.is_empty());
         let number = |name: &str| said(name).and_then(|text| text.parse::<u64>().ok());
         let shown = said("inc").map_or(Fields::ALL, Fields::named);
@@ -53,7 +57,9 @@ impl Asked {
             results: number("results").filter(|n| (1..=RESULTS_MAX as u64).contains(n)).unwrap_or(1) as usize,
             page: number("page").filter(|page| *page > 0).unwrap_or(1),
             seed: said("seed").unwrap_or(default_seed).to_owned(),
-            gender: [Gender::Female, Gender::Male].into_iter().find(|gender| said("gender") == Some(gender.word())),
+            gender: [Gender::Female, Gender::Male]
+                .into_iter()
+                .find(|gender| said("gender") == Some(gender.word())),
             nations: said("nat").map(|list| places(list, nations)).unwrap_or_default(),
             fields: said("exc").map_or(shown, |list| shown.without(Fields::named(list))),
             info: !query.contains_key("noinfo"),
@@ -81,13 +87,23 @@ mod tests {
         };
         let plain = read(&[]).unwrap();
         assert_eq!((plain.results, plain.page, plain.seed.as_str(), plain.info), (1, 1, "default", true));
-        for (said, results) in [("1", 1), ("5000", 5000), ("5001", 1), ("0", 1), ("-5", 1), ("many", 1), ("", 1)] {
+        for (said, results) in
+            [("1", 1), ("5000", 5000), ("5001", 1), ("0", 1), ("-5", 1), ("many", 1), ("", 1)]
+        {
             assert_eq!(read(&[("results", said)]).unwrap().results, results, "results={said}");
         }
-        assert_eq!(read(&[("page", "0"), ("gender", "both"), ("nat", "XX"), ("seed", "")]), Ok(plain.clone()));
+        assert_eq!(
+            read(&[("page", "0"), ("gender", "both"), ("nat", "XX"), ("seed", "")]),
+            Ok(plain.clone())
+        );
         assert_eq!(read(&[("nat", "us, au,XX")]).unwrap().nations, [20, 0]);
-        assert_eq!(read(&[("gender", "male"), ("noinfo", "")]).map(|a| (a.gender, a.info)), Ok((Some(Gender::Male), false)));
+        assert_eq!(
+            read(&[("gender", "male"), ("noinfo", "")]).map(|a| (a.gender, a.info)),
+            Ok((Some(Gender::Male), false))
+        );
         assert_eq!(read(&[("inc", "name,nat"), ("exc", "name")]).unwrap().fields, Fields::named("nat"));
-        assert!(read(&[("fault", "typo:1")]).is_err_and(|cause| cause.to_string().contains("badjson, endless")));
+        assert!(
+            read(&[("fault", "typo:1")]).is_err_and(|cause| cause.to_string().contains("badjson, endless"))
+        );
     }
 }

@@ -131,8 +131,11 @@ mod tests {
         let faults = Faults::parse("429:0.1,500:0.05,reset:0.01").unwrap();
         let strikes = || (0..20_000).map(|page| faults.strike(7, "seed", page, 0)).collect::<Vec<_>>();
         let found = strikes();
-        let share = |kind| found.iter().filter(|strike| **strike == Some(kind)).count() as f64 / found.len() as f64;
-        for (kind, expected) in [(Kind::TooMany, 0.1), (Kind::ServerError, 0.05), (Kind::Reset, 0.01), (Kind::Slow, 0.0)] {
+        let share =
+            |kind| found.iter().filter(|strike| **strike == Some(kind)).count() as f64 / found.len() as f64;
+        for (kind, expected) in
+            [(Kind::TooMany, 0.1), (Kind::ServerError, 0.05), (Kind::Reset, 0.01), (Kind::Slow, 0.0)]
+        {
             assert!((share(kind) - expected).abs() < 0.005, "{kind:?}: {}", share(kind));
         }
         assert_eq!(found, strikes());

@@ -64,7 +64,11 @@ pub fn routes(state: State) -> Router {
 
 type Said = Query<HashMap<String, String>>;
 
-async fn users(Held(State(inner)): Held<State>, ConnectInfo(client): ConnectInfo<SocketAddr>, Query(said): Said) -> Response {
+async fn users(
+    Held(State(inner)): Held<State>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    Query(said): Said,
+) -> Response {
     let asked = match Asked::read(&said, &inner.seed, &inner.nations) {
         Ok(asked) => asked,
         Err(reason) => return problem(StatusCode::BAD_REQUEST, reason.to_string()),
@@ -102,7 +106,8 @@ async fn answer(inner: &Arc<Inner>, fault: Option<Kind>, asked: Asked) -> Respon
 /// A large page takes tens of milliseconds: not on a thread that serves others.
 async fn render(inner: &Arc<Inner>, asked: Asked) -> Result<Vec<u8>, String> {
     let inner = inner.clone();
-    let work = move || show::body(&asked, &user::page(&asked, &inner.nations)).map_err(|cause| cause.to_string());
+    let work =
+        move || show::body(&asked, &user::page(&asked, &inner.nations)).map_err(|cause| cause.to_string());
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|cause| Err(cause.to_string()))
 }
 

@@ -78,13 +78,26 @@ mod tests {
         let codes: Vec<&str> = nations.iter().map(|nation| nation.code.as_str()).collect();
         assert_eq!(codes.join(" "), "AU BR CA CH DE DK ES FI FR GB IE IN IR MX NL NO NZ RS TR UA US");
         for nation in &nations {
-            for list in [&nation.men, &nation.women, &nation.last, &nation.streets, &nation.cities, &nation.states] {
-                assert!(list.len() >= 4 && list.iter().all(|item| !item.is_empty()), "{}: {list:?}", nation.code);
+            for list in
+                [&nation.men, &nation.women, &nation.last, &nation.streets, &nation.cities, &nation.states]
+            {
+                assert!(
+                    list.len() >= 4 && list.iter().all(|item| !item.is_empty()),
+                    "{}: {list:?}",
+                    nation.code
+                );
             }
         }
         let text = |nation: &&Nation| matches!(nation.postcode, Postcode::Text(_));
-        assert_eq!(nations.iter().filter(text).map(|nation| nation.code.as_str()).collect::<Vec<_>>(), ["CA", "GB", "NO"]);
-        let null: Vec<_> = nations.iter().filter(|nation| nation.id.pattern.is_none()).map(|nation| nation.code.as_str()).collect();
+        assert_eq!(
+            nations.iter().filter(text).map(|nation| nation.code.as_str()).collect::<Vec<_>>(),
+            ["CA", "GB", "NO"]
+        );
+        let null: Vec<_> = nations
+            .iter()
+            .filter(|nation| nation.id.pattern.is_none())
+            .map(|nation| nation.code.as_str())
+            .collect();
         assert_eq!(null, ["IR", "NZ", "TR", "UA"]);
     }
 }

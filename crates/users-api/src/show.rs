@@ -4,8 +4,20 @@ use crate::{asked::Asked, user::User};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 /// The top-level fields of a user, in their order.
-pub const FIELDS: [&str; 12] =
-    ["gender", "name", "location", "email", "login", "dob", "registered", "phone", "cell", "id", "picture", "nat"];
+pub const FIELDS: [&str; 12] = [
+    "gender",
+    "name",
+    "location",
+    "email",
+    "login",
+    "dob",
+    "registered",
+    "phone",
+    "cell",
+    "id",
+    "picture",
+    "nat",
+];
 
 /// Which of [`FIELDS`] are shown, a bit each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -192,11 +192,16 @@ fn timezone(rng: &mut Pcg64) -> Timezone {
 }
 
 fn login(rng: &mut Pcg64) -> Login {
-    const COLOURS: [&str; 12] =
-        ["angry", "black", "blue", "brown", "crazy", "golden", "happy", "lazy", "orange", "silver", "tiny", "yellow"];
-    const ANIMALS: [&str; 12] =
-        ["bear", "bird", "cat", "duck", "elephant", "fish", "gorilla", "koala", "mouse", "panda", "snake", "swan"];
-    const PASSWORDS: [&str; 8] = ["addison", "cannon", "dragon", "hottie", "monkey", "oscar", "sunshine", "whatever"];
+    const COLOURS: [&str; 12] = [
+        "angry", "black", "blue", "brown", "crazy", "golden", "happy", "lazy", "orange", "silver", "tiny",
+        "yellow",
+    ];
+    const ANIMALS: [&str; 12] = [
+        "bear", "bird", "cat", "duck", "elephant", "fish", "gorilla", "koala", "mouse", "panda", "snake",
+        "swan",
+    ];
+    const PASSWORDS: [&str; 8] =
+        ["addison", "cannon", "dragon", "hottie", "monkey", "oscar", "sunshine", "whatever"];
     let mut word = |words: &[&'static str]| words[below(rng, words.len() as u64) as usize];
     let (colour, animal, password) = (word(&COLOURS), word(&ANIMALS), word(&PASSWORDS));
     Login {
@@ -221,7 +226,8 @@ const YEAR_MS: f64 = 365.2425 * 86_400_000.0;
 
 fn moment(rng: &mut Pcg64, [from, to]: [i64; 2]) -> Moment {
     let at = from + (part(rng) * (to - from) as f64) as i64;
-    let date = DateTime::from_timestamp_millis(at).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true);
+    let date =
+        DateTime::from_timestamp_millis(at).unwrap_or_default().to_rfc3339_opts(SecondsFormat::Millis, true);
     Moment { date, age: ((AGES_AS_OF_MS - at) as f64 / YEAR_MS) as i64 }
 }
 

@@ -1,6 +1,6 @@
 //! `/groups` and `/groups/{name}`, and the slots of jobs.
 
-use super::{counted, freshness, joined, kafka_seen, known, link, offset};
+use super::{counted, doubt, joined, kafka_doubt, kafka_seen, known, link, offset};
 use crate::{
     jobs::Slot,
     picture::{Group, Kind, Picture, Place, Trend},
@@ -10,15 +10,15 @@ use crate::{
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 use web::{
-    Header, Row, State, actions, count, elapsed, empty, filter, format, key_value, section, sparkline, state_as, table, time,
+    Chart, Header, Row, Series, State, actions, chart, count, elapsed, empty, filter, format, key_value, section, sparkline, state_as, table, time,
 };
 
 pub fn body(seen: &Seen, now: DateTime<Utc>) -> Markup {
     html! {
-        (kafka_seen(seen, now))
+        (kafka_doubt(seen, now))
         @match seen.kafka.value() {
             Some(picture) if picture.groups.is_empty() => (empty("No consumer group has committed an offset yet. Jobs and sinks do as soon as they have read something.", "millrace job list")),
-            Some(picture) => { (actions(filter("groups", "Filter groups"))) (all(picture, now)) }
+            Some(picture) => { (actions(html! { (filter("groups", "Filter groups")) (kafka_seen(seen)) })) (all(picture, now)) }
             None => (empty("Consumer groups will be listed as soon as Kafka answers.", "millrace up")),
         }
         (section("Job slots", slots(seen, now)))
@@ -87,23 +87,31 @@ pub fn of_topic(topic: &str, readers: &[&Group], at: DateTime<Utc>, now: DateTim
 /// The page of one group.
 pub fn one(name: &str, seen: &Seen, now: DateTime<Utc>) -> Markup {
     let Some((picture, group)) = seen.kafka.value().and_then(|picture| Some((picture, picture.group(name)?))) else {
-        return html! { (kafka_seen(seen, now)) @if seen.kafka.value().is_some() { (empty(&format!("There is no consumer group {name}."), "millrace job list")) } };
+        return html! { (kafka_doubt(seen, now)) @if seen.kafka.value().is_some() { (empty(&format!("There is no consumer group {name}."), "millrace job list")) } };
     };
     html! {
+        (kafka_doubt(seen, now))
         @if let Some(problem) = &group.problem { (web::notice(web::Notice::Warning, format!("Its offsets are not known: {problem}"))) }
         (key_value(&[
             ("State", how(group, picture.at)),
             ("Lag", html! { (known(group.lag(), |lag| html! { (counted(lag, "record")) })) ", transaction markers counted" }),
-            ("Lag, last 2 min", sparkline(group.lags.values(), &group.lag().map_or_else(|| format::UNKNOWN.to_owned(), format::count))),
             ("Oldest unread", age(group.lag(), group.oldest(), now)),
             ("Last moved", html! { (time(group.moved_at)) }),
         ]))
+        (lag_chart(group, picture))
         @for (topic, places) in &group.topics {
             section { h2 { (link("topics", topic)) } (per_partition(topic, places, now)) }
         }
         @if group.kind == Kind::Job { (section("Slots", job_slots(name, seen, now))) }
-        (kafka_seen(seen, now))
+        (kafka_seen(seen))
     }
+}
+
+fn lag_chart(group: &Group, picture: &Picture) -> Markup {
+    let (Some(from), Some(to)) = (picture.times.first(), picture.times.last()) else { return html! {} };
+    let series = [Series { name: "records".into(), points: picture.points(|back| group.lags.from_end(back)) }];
+    let say = |lag: f64| format::count(lag as u64);
+    chart(&Chart { id: "lag", title: "Lag", from: *from, to: *to, say, series: &series })
 }
 
 fn per_partition(topic: &str, places: &[Place], now: DateTime<Utc>) -> Markup {
@@ -132,7 +140,7 @@ fn per_partition(topic: &str, places: &[Place], now: DateTime<Utc>) -> Markup {
 fn slots(seen: &Seen, now: DateTime<Utc>) -> Markup {
     let none = "No streaming job is deployed. The slots of jobs are listed here with the worker that runs them.";
     html! {
-        @if seen.jobs.failing.is_some() || seen.jobs.value().is_none() { (freshness("PostgreSQL", &seen.jobs, JOBS_EVERY, now)) }
+        (doubt("PostgreSQL", &seen.jobs, JOBS_EVERY, now))
         @match seen.jobs.value() {
             Some(slots) if slots.is_empty() => (empty(none, "millrace job list")),
             Some(slots) => (slot_table(&slots.iter().collect::<Vec<_>>())),
@@ -145,8 +153,9 @@ fn job_slots(group: &str, seen: &Seen, now: DateTime<Utc>) -> Markup {
     let job = group.trim_start_matches("job.");
     let of_job: Vec<&Slot> = seen.jobs.value().into_iter().flatten().filter(|slot| slot.job == job).collect();
     html! {
-        @if seen.jobs.failing.is_some() || seen.jobs.value().is_none() { (freshness("PostgreSQL", &seen.jobs, JOBS_EVERY, now)) }
-        @if of_job.is_empty() { p class="muted" { "No slot of this job is known." } } @else { (slot_table(&of_job)) }
+        (doubt("PostgreSQL", &seen.jobs, JOBS_EVERY, now))
+        @if of_job.is_empty() && seen.jobs.value().is_some() { p class="muted" { "No slot of this job is known." } }
+        @if !of_job.is_empty() { (slot_table(&of_job)) }
     }
 }
 
@@ -161,6 +170,7 @@ fn slot_table(slots: &[&Slot]) -> Markup {
         Header::number("Lag"),
         Header::number("Watermark"),
         Header::number("Told"),
+        "Reason".into(),
     ];
     table("slots", "Job slots", &headers, &slots.iter().map(|slot| slot_row(slot)).collect::<Vec<_>>())
 }
@@ -172,7 +182,7 @@ fn slot_row(slot: &Slot) -> Row {
         format!("slot-{}-{}", slot.job, slot.slot),
         vec![
             html! { (slot.job) "/" (slot.slot) },
-            html! { (state_as(shape, &slot.state)) @if let Some(reason) = &slot.reason { " " span class="muted" { (reason) } } },
+            state_as(shape, &slot.state),
             known(slot.worker.as_ref(), |worker| html! { (worker) }),
             number(slot.rows_in),
             number(slot.rows_out),
@@ -180,6 +190,7 @@ fn slot_row(slot: &Slot) -> Row {
             number(slot.lag),
             known(slot.watermark, time),
             known(slot.updated_at, time),
+            html! { @if let Some(reason) = &slot.reason { (reason) } },
         ],
     )
 }

@@ -3,7 +3,7 @@
 use super::{counted, frame, href, link, offset, topic::views};
 use crate::messages::{Asked, Content, Found, Message, Shown};
 use maud::{Markup, html};
-use web::{Header, Notice, Page, Row, actions, crumbs, empty, format, notice, table, time};
+use web::{Header, Notice, Page, Row, actions, crumbs, empty, format, id, notice, table, time};
 
 /// The page, or why there is nothing on it.
 pub fn messages(topic: &str, asked: &Asked, limit: usize, found: Result<&Found, String>) -> Page {
@@ -85,15 +85,16 @@ fn row(message: &Message) -> Row {
             offset(message.offset),
             html! { (message.partition) },
             super::known(message.time, time),
-            super::known(message.key.as_ref(), |key| html! { code { (cut(&key.shown.line(), KEY_CHARS_MAX)) } }),
+            super::known(message.key.as_ref(), |key| id(&cut(&key.shown.line(), KEY_CHARS_MAX))),
             value(message),
         ],
     )
 }
 
-/// A line of a key, and of a value: what fits beside the other columns.
-const KEY_CHARS_MAX: usize = 40;
-const LINE_CHARS_MAX: usize = 96;
+/// What a click copies of a key: keys are ids, but may be anything.
+const KEY_CHARS_MAX: usize = 1_000;
+/// The line of a value: what fits beside the other columns.
+const LINE_CHARS_MAX: usize = 120;
 /// What is folded out of one value: the whole of it is in the JSON of this page.
 const BLOCK_CHARS_MAX: usize = 16_000;
 

@@ -1,9 +1,8 @@
 //! `/`: is anything wrong, and how much is there.
 
-use super::{counted, freshness, known};
+use super::{counted, kafka_doubt, known};
 use crate::{
     picture::{Picture, Topic},
-    poll::KAFKA_EVERY,
     seen::Seen,
     wrong::{Wrong, wrong},
 };
@@ -11,31 +10,44 @@ use chrono::{DateTime, Utc};
 use kafka::cluster::Broker;
 use maud::{Markup, html};
 use web::{
-    Chart, Figure, Header, Notice, Row, Series, State, bytes, chart, count, empty, figures, format, notice, rate, section,
+    Chart, Figure, Header, Notice, Row, Series, State, bytes, chart, count, empty, figures, format, notice, section,
     state_as, table, time,
 };
 
 pub fn body(seen: &Seen, now: DateTime<Utc>) -> Markup {
     let wrong = wrong(seen, now);
     html! {
-        @for each in &wrong { (told(each)) }
+        @if !wrong.is_empty() { (all(&wrong)) }
         @match seen.kafka.value() {
             Some(picture) => {
                 (summary(seen, picture, &wrong))
-                (section("Written", written(picture)))
+                (written(picture))
                 (section("Brokers", brokers(picture)))
             }
             None => {
-                @if seen.kafka.failing.is_none() { (freshness("Kafka", &seen.kafka, KAFKA_EVERY, now)) }
+                @if seen.kafka.failing.is_none() { (kafka_doubt(seen, now)) }
                 (empty("Topics, groups and messages will be shown as soon as Kafka answers.", "millrace up"))
             }
         }
     }
 }
 
+/// More would push all else off the page; the worst come first.
+const WRONG_MAX: usize = 8;
+
+fn all(wrong: &[Wrong]) -> Markup {
+    let more = wrong.len().saturating_sub(WRONG_MAX);
+    html! {
+        section aria-label="What is wrong" {
+            @for each in wrong.iter().take(WRONG_MAX) { (told(each)) }
+            @if more > 0 { p class="muted" { "And " (counted(more as u64, "more sentence")) " like these, under /api/v1/overview." } }
+        }
+    }
+}
+
 fn told(wrong: &Wrong) -> Markup {
     let kind = if wrong.severe { Notice::Error } else { Notice::Warning };
-    notice(kind, html! { (wrong.text) @if let Some(href) = &wrong.href { " " a href=(href) { "Look" } } })
+    notice(kind, html! { (wrong.text) @if let Some(href) = &wrong.href { " " a href=(href) { "Details" } } })
 }
 
 fn summary(seen: &Seen, picture: &Picture, wrong: &[Wrong]) -> Markup {
@@ -45,11 +57,10 @@ fn summary(seen: &Seen, picture: &Picture, wrong: &[Wrong]) -> Markup {
     let kept: u64 = own.iter().filter(|topic| topic.dead_letters_of().is_none()).map(|topic| topic.kept()).sum();
     let size: Option<u64> = picture.topics.iter().map(Topic::bytes).sum();
     figures(&[
-        figure("Kafka", health(seen, wrong), html! { @if let Some(at) = seen.kafka.at() { "seen " (time(at)) } }),
+        figure("State", health(seen, wrong), html! { (counted(picture.brokers.len() as u64, "broker")) @if let Some(at) = seen.kafka.at() { ", seen " (time(at)) } }),
         figure("Topics", count(own.len() as u64), html! { (counted(partitions as u64, "partition")) }),
         figure("Records kept", count(kept), html! { "markers are counted" }),
         figure("On disk", known(size, bytes), html! { "all replicas" }),
-        figure("Written now", known(now(picture, |_| true), rate), html! { (counted(picture.brokers.len() as u64, "broker")) }),
         behind(picture),
         dead_letters(&own),
     ])
@@ -82,10 +93,6 @@ fn dead_letters(own: &[&Topic]) -> Figure {
         }
     };
     Figure { label: "Dead letters".into(), value: count(dead.iter().map(|topic| topic.kept()).sum()), note }
-}
-
-fn now(picture: &Picture, chosen: impl Fn(&Topic) -> bool) -> Option<f64> {
-    picture.rates(chosen).last().and_then(|(_, rate)| *rate)
 }
 
 fn written(picture: &Picture) -> Markup {

@@ -1,6 +1,6 @@
 //! `/schemas` and `/schemas/{subject}`
 
-use super::{counted, freshness, known, link};
+use super::{counted, doubt, known, link, seen_at};
 use crate::{
     poll::SCHEMAS_EVERY,
     schemas::{Field, Subject, fields, pretty},
@@ -13,17 +13,21 @@ use web::{Header, Row, actions, code, empty, filter, section, table};
 
 pub fn body(seen: &Seen, now: DateTime<Utc>) -> Markup {
     html! {
-        (registry_seen(seen, now))
+        (registry_doubt(seen, now))
         @match seen.schemas.value() {
             Some(subjects) if subjects.is_empty() => (empty("No schema is registered yet. A stream's schema is registered when its pipeline is published.", "millrace check")),
-            Some(subjects) => { (actions(filter("subjects", "Filter subjects"))) (listed(subjects, seen)) }
+            Some(subjects) => { (actions(html! { (filter("subjects", "Filter subjects")) (registry_seen(seen)) })) (listed(subjects, seen)) }
             None => (empty("Subjects will be listed as soon as the schema registry answers.", "millrace up")),
         }
     }
 }
 
-fn registry_seen(seen: &Seen, now: DateTime<Utc>) -> Markup {
-    freshness("The schema registry", &seen.schemas, SCHEMAS_EVERY, now)
+fn registry_doubt(seen: &Seen, now: DateTime<Utc>) -> Markup {
+    doubt("the schema registry", &seen.schemas, SCHEMAS_EVERY, now)
+}
+
+fn registry_seen(seen: &Seen) -> Markup {
+    seen_at("The registry", &seen.schemas)
 }
 
 fn listed(subjects: &[Subject], seen: &Seen) -> Markup {
@@ -45,14 +49,15 @@ fn listed(subjects: &[Subject], seen: &Seen) -> Markup {
 /// The page of one subject.
 pub fn one(name: &str, seen: &Seen, now: DateTime<Utc>) -> Markup {
     let Some(subject) = seen.schemas.value().and_then(|all| all.iter().find(|subject| subject.name == name)) else {
-        return html! { (registry_seen(seen, now)) @if seen.schemas.value().is_some() { (empty(&format!("The registry has no subject {name}."), "")) } };
+        return html! { (registry_doubt(seen, now)) @if seen.schemas.value().is_some() { (empty(&format!("The registry has no subject {name}."), "")) } };
     };
     html! {
+        (registry_doubt(seen, now))
         @if let Some(latest) = subject.latest() {
             (section(&format!("Fields of version {}", latest.version), field_table(&fields(&latest.schema))))
         }
         (section("Versions", versions(subject)))
-        (registry_seen(seen, now))
+        (registry_seen(seen))
     }
 }
 

@@ -1,6 +1,6 @@
 //! `/topics/{name}`
 
-use super::{counted, groups, href, joined, kafka_seen, known, link, offset, topics};
+use super::{counted, groups, href, joined, kafka_doubt, kafka_seen, known, link, offset, topics};
 use crate::{
     picture::{Partition, Picture, Topic},
     seen::Seen,
@@ -11,14 +11,15 @@ use web::{Header, NavItem, Row, State, bytes, count, empty, id, key_value, rate,
 
 pub fn body(name: &str, seen: &Seen, now: DateTime<Utc>) -> Markup {
     let Some((picture, topic)) = seen.kafka.value().and_then(|picture| Some((picture, picture.topic(name)?))) else {
-        return html! { (kafka_seen(seen, now)) @if seen.kafka.value().is_some() { (empty(&format!("There is no topic {name}."), "millrace topic list")) } };
+        return html! { (kafka_doubt(seen, now)) @if seen.kafka.value().is_some() { (empty(&format!("There is no topic {name}."), "millrace topic list")) } };
     };
     html! {
         (views(name, false))
+        (kafka_doubt(seen, now))
         (facts(topic, picture, seen))
         (section("Partitions", partitions(topic)))
         (section("Read by", readers(topic, picture, now)))
-        (kafka_seen(seen, now))
+        (kafka_seen(seen))
     }
 }
 

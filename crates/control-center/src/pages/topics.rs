@@ -1,6 +1,6 @@
 //! `/topics`
 
-use super::{kafka_seen, known, link};
+use super::{kafka_doubt, kafka_seen, known, link};
 use crate::{picture::Topic, seen::Seen};
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
@@ -8,15 +8,15 @@ use web::{Header, Row, State, actions, bytes, count, empty, filter, format, sect
 
 pub fn body(seen: &Seen, now: DateTime<Utc>) -> Markup {
     let Some(picture) = seen.kafka.value() else {
-        return html! { (kafka_seen(seen, now)) (empty("Topics will be listed as soon as Kafka answers.", "millrace up")) };
+        return html! { (kafka_doubt(seen, now)) (empty("Topics will be listed as soon as Kafka answers.", "millrace up")) };
     };
     let (internal, own): (Vec<&Topic>, Vec<&Topic>) = picture.topics.iter().partition(|topic| topic.internal);
     html! {
-        (kafka_seen(seen, now))
+        (kafka_doubt(seen, now))
         @if own.is_empty() {
             (empty("There are no topics yet. A pipeline's topics are made when it is published.", "millrace check"))
         } @else {
-            (actions(filter("topics", "Filter topics")))
+            (actions(html! { (filter("topics", "Filter topics")) (kafka_seen(seen)) }))
             (listed("topics", "Topics", &own))
             (note())
         }

@@ -77,7 +77,8 @@ impl Group {
     ) -> Self {
         let (read, problem) = match committed {
             Ok(read) => (places(read, topics, oldest), None),
-            Err(reason) => (BTreeMap::new(), Some(reason.clone())),
+            // The last known places stay, so that a group that stands still is still known to.
+            Err(reason) => (before.map_or_else(BTreeMap::new, |before| before.topics.clone()), Some(reason.clone())),
         };
         let mut group = Self {
             name: name.to_owned(),

@@ -25,7 +25,7 @@ fn survey(second: i64, first: i64, end: i64, committed: i64) -> Survey {
         first: one(first),
         end: one(end),
         sizes: Default::default(),
-        groups: [("sink.users".to_owned(), Ok(BTreeMap::from([("users".to_owned(), committed)])))].into(),
+        groups: Ok([("sink.users".to_owned(), Ok(BTreeMap::from([("users".to_owned(), committed)])))].into()),
         troubles: vec![],
     }
 }
@@ -60,7 +60,7 @@ fn lag_is_what_is_still_there_to_read_and_what_was_deleted_unread_is_missed() {
 fn what_is_not_known_is_not_taken_for_nothing() {
     let mut unknown = survey(0, 0, 100, 40);
     unknown.end.clear();
-    unknown.groups.insert("job.a".into(), Err("the coordinator is loading".into()));
+    unknown.groups.as_mut().unwrap().insert("job.a".into(), Err("the coordinator is loading".into()));
     let picture = Picture::of(unknown, None, &Oldest::default());
     assert_eq!(picture.group("sink.users").unwrap().lag(), None);
     let failed = picture.group("job.a").unwrap();
@@ -110,4 +110,17 @@ fn histories_are_bounded() {
 fn a_partition_with_fewer_copies_than_declared_is_told() {
     let topic = watched([(0, 1, 1)]).topic("users").unwrap().clone();
     assert_eq!((topic.under_replicated(), topic.leaderless(), topic.replication()), (1, 0, 2));
+}
+
+#[test]
+fn groups_and_their_histories_outlive_a_moment_without_an_answer() {
+    let before = watched((0..40).map(|n| (2 * n, 100, 40)));
+    let silent = Survey { groups: Err("broker 2 is away".into()), ..survey(80, 0, 100, 40) };
+    let during = Picture::of(silent, Some(&before), &Oldest::default());
+    let group = during.group("sink.users").unwrap();
+    assert_eq!((group.lag(), group.trend(during.at)), (None, Trend::Unknown));
+    assert_eq!(during.troubles, ["The consumer groups are not known: broker 2 is away"]);
+    let after = Picture::of(survey(82, 0, 100, 40), Some(&during), &Oldest::default());
+    let group = after.group("sink.users").unwrap();
+    assert_eq!((group.lags.from_end(1), group.lags.from_end(2), group.trend(after.at)), (None, Some(60.0), Trend::Still));
 }

@@ -64,10 +64,10 @@ fn survey(at: DateTime<Utc>, n: i64, trouble: bool) -> Survey {
         first: offsets(&|pace, _| pace * 100),
         end: offsets(&|pace, partition| wave(pace) + i64::from(partition)),
         sizes: TOPICS.iter().map(|(name, partitions, pace)| ((*name).to_owned(), (0..*partitions).map(|p| (p, pace * 41_000)).collect())).collect(),
-        groups: groups(&|topic, behind| {
+        groups: Ok(groups(&|topic, behind| {
             let (_, partitions, pace) = TOPICS.iter().find(|(name, ..)| *name == topic).unwrap();
             Offsets((0..*partitions).map(|partition| (partition, wave(*pace) + i64::from(partition) - behind)).collect())
-        }, n, trouble),
+        }, n, trouble)),
         troubles: vec![],
     }
 }

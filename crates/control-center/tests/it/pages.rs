@@ -62,7 +62,7 @@ fn the_overview_says_what_is_wrong_and_what_can_be_done() {
         ],
     );
     troubled.kafka.take(now() - TimeDelta::seconds(30), Err("Kafka at localhost:9092 did not answer: refused. Is the broker running?".into()));
-    let away = "Kafka at localhost:9092 did not answer: refused. Is the broker running? First failure 30 s ago; tried again every 2 s. What is shown was true now.";
+    let away = "Kafka at localhost:9092 did not answer: refused. Is the broker running? First failure 30 s ago; retrying with pauses of 2 s. What is shown was true now.";
     check(View::Overview, &troubled, &["away", away]);
     check(View::Topics, &troubled, &[away, "users_clean"]);
 }
@@ -74,7 +74,7 @@ fn a_page_is_there_before_any_server_has_answered() {
         check(view, &nothing, &["for the first time"]);
     }
     nothing.kafka.take(now(), Err("Kafka is away".into()));
-    check(View::Topics, &nothing, &["Kafka is away. First failure now; tried again every 2 s. It was not seen since this process was started."]);
+    check(View::Topics, &nothing, &["Kafka is away. First failure now; retrying with pauses of 2 s. It was not seen since this process was started."]);
     assert!(!View::Topic("users".into()).is_missing(&nothing));
     assert!(View::Topic("none".into()).is_missing(&seen(now(), false)));
 }

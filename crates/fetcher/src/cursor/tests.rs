@@ -36,13 +36,33 @@ fn a_position_is_read_as_it_was_stored() {
 fn a_fetch_goes_through_these_steps() {
     let cases: &[(Position, u32, &[(usize, Option<&str>)], &str)] = &[
         (Position::Page(3), 1, &[(5, None)], r#"ask {"page":3}, deliver, store {"page":4}, end"#),
-        (Position::Page(1), 2, &[(5, None), (5, None)], r#"ask {"page":1}, deliver, store {"page":2}, ask {"page":2}, deliver, store {"page":3}, end"#),
+        (
+            Position::Page(1),
+            2,
+            &[(5, None), (5, None)],
+            r#"ask {"page":1}, deliver, store {"page":2}, ask {"page":2}, deliver, store {"page":3}, end"#,
+        ),
         (Position::Page(1), 2, &[(0, None), (0, None)], r#"ask {"page":1}, confirm {"page":1}, end"#),
-        (Position::Page(1), 1, &[(0, None), (5, None)], r#"ask {"page":1}, confirm {"page":1}, deliver, store {"page":2}, end"#),
+        (
+            Position::Page(1),
+            1,
+            &[(0, None), (5, None)],
+            r#"ask {"page":1}, confirm {"page":1}, deliver, store {"page":2}, end"#,
+        ),
         (Position::Only, 9, &[(5, None)], "ask {}, deliver, store {}, end"),
-        (cursor("a"), 2, &[(5, Some("b")), (5, None)], r#"ask {"cursor":"a"}, deliver, store {"cursor":"b"}, ask {"cursor":"b"}, deliver, store {"cursor":"b"}, end"#),
+        (
+            cursor("a"),
+            2,
+            &[(5, Some("b")), (5, None)],
+            r#"ask {"cursor":"a"}, deliver, store {"cursor":"b"}, ask {"cursor":"b"}, deliver, store {"cursor":"b"}, end"#,
+        ),
         (cursor("a"), 9, &[(5, Some("a"))], r#"ask {"cursor":"a"}, deliver, store {"cursor":"a"}, end"#),
-        (cursor("a"), 2, &[(0, Some("b")), (1, Some(""))], r#"ask {"cursor":"a"}, store {"cursor":"b"}, ask {"cursor":"b"}, deliver, store {"cursor":"b"}, end"#),
+        (
+            cursor("a"),
+            2,
+            &[(0, Some("b")), (1, Some(""))],
+            r#"ask {"cursor":"a"}, store {"cursor":"b"}, ask {"cursor":"b"}, deliver, store {"cursor":"b"}, end"#,
+        ),
         (cursor("a"), 0, &[], "end"),
     ];
     for (position, pages_max, pages, expected) in cases {

@@ -43,7 +43,7 @@ fn a_field_is_made_of_a_record() {
         (json!({"template": "{fetched_at}"}), Some(json!("2026-02-03T04:05:06.789Z"))),
         (json!({"template": "{fetched_at}", "as": "timestamp"}), Some(json!(1_770_091_506_789i64))),
         (json!({"uuid5": ["/nothing", "/name/last"]}), None),
-        (json!({"uuid5": ["/code", "/map"]}), Some(json!("WRITTEN_ONCE"))),
+        (json!({"uuid5": ["/code", "/map"]}), Some(json!("67dd675d-fccc-5794-8cff-706aca7955c1"))),
     ];
     for (spelled, expected) in cases {
         let fields = BTreeMap::from([("field".to_owned(), serde_json::from_value(spelled.clone()).unwrap())]);

@@ -13,7 +13,7 @@ WITH candidate AS (
         deferred = false
     FROM candidate c
     WHERE t.run_id = c.run_id AND t.name = c.name
-    RETURNING t.run_id, t.name, t.attempt_id, t.attempt, t.started_at
+    RETURNING t.run_id, t.name, t.attempt_id, t.attempt, t.started_at, t.result
 ), begun AS (
     -- Looks of one try share its row: the first look makes it.
     INSERT INTO attempt (attempt_id, run_id, task, attempt, state, started_at)
@@ -21,5 +21,5 @@ WITH candidate AS (
     WHERE NOT EXISTS (SELECT FROM attempt a WHERE a.run_id = c.run_id AND a.task = c.name AND a.attempt = c.attempt)
 )
 SELECT c.run_id, c.name, c.attempt_id, c.attempt, r.dag, r.pipeline, r.hash, r.logical_at,
-    extract(epoch FROM clock_timestamp() - c.started_at)::float8 AS age
+    extract(epoch FROM clock_timestamp() - c.started_at)::float8 AS age, c.result AS kept
 FROM claimed c JOIN run r ON r.id = c.run_id

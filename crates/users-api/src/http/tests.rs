@@ -59,7 +59,10 @@ async fn a_fault_that_does_not_exist_is_refused_and_the_known_are_named() {
 async fn faults_that_are_answers() {
     let url = serve("429:1", 0).await;
     let too_many = get(&url).await;
-    assert_eq!((too_many.status().as_u16(), &too_many.headers()["retry-after"]), (429, &HeaderValue::from(1)));
+    assert_eq!(
+        (too_many.status().as_u16(), &too_many.headers()["retry-after"]),
+        (429, &HeaderValue::from(1))
+    );
     assert_eq!(get(&format!("{url}?fault=500:1")).await.status(), 500);
     let empty: Value = get(&format!("{url}?fault=empty:1&results=5")).await.json().await.unwrap();
     assert_eq!((empty["results"].as_array().unwrap().len(), &empty["info"]["results"]), (0, &0.into()));

@@ -4,7 +4,8 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 fn asked(query: &[(&str, &str)]) -> Asked {
-    let query: HashMap<_, _> = query.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+    let query: HashMap<_, _> =
+        query.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
     Asked::read(&query, "millrace", &nation::all().unwrap()).unwrap()
 }
 
@@ -14,7 +15,9 @@ fn body(query: &[(&str, &str)]) -> Vec<u8> {
 }
 
 fn users(query: &[(&str, &str)]) -> Vec<Value> {
-    let Value::Object(mut envelope) = serde_json::from_slice(&body(query)).unwrap() else { panic!("no object") };
+    let Value::Object(mut envelope) = serde_json::from_slice(&body(query)).unwrap() else {
+        panic!("no object")
+    };
     serde_json::from_value(envelope.remove("results").unwrap()).unwrap()
 }
 
@@ -65,7 +68,13 @@ fn a_post_code_is_a_number_in_18_nations_and_text_in_three() {
         kinds.entry(nat.to_owned()).or_default().insert(if code.is_string() { "text" } else { "number" });
         zeros += usize::from(nat == "NO" && code.as_str().unwrap().starts_with('0'));
     }
-    let of = |kind: &'static str| kinds.iter().filter(|(_, found)| **found == [kind].into()).map(|(nat, _)| nat.as_str()).collect::<Vec<_>>();
+    let of = |kind: &'static str| {
+        kinds
+            .iter()
+            .filter(|(_, found)| **found == [kind].into())
+            .map(|(nat, _)| nat.as_str())
+            .collect::<Vec<_>>()
+    };
     assert_eq!((of("text"), of("number").len()), (vec!["CA", "GB", "NO"], 18));
     assert!(zeros > 0);
 }
@@ -94,7 +103,10 @@ fn filters_choose_users_and_fields() {
     let keys = |query| users(query)[0].as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
     assert_eq!(keys(&[]), show::FIELDS.join(" "));
     assert_eq!(keys(&[("inc", "nat,login,unknown")]), "login nat");
-    assert_eq!(keys(&[("exc", "login,picture,location,registered")]), "gender name email dob phone cell id nat");
+    assert_eq!(
+        keys(&[("exc", "login,picture,location,registered")]),
+        "gender name email dob phone cell id nat"
+    );
 }
 
 #[test]

@@ -1,0 +1,127 @@
+//! Avro's binary encoding, in the few pieces that the rest is made of.
+
+/// Appends a zigzag varint: Avro's `int` and `long`.
+pub(crate) fn put_long(value: i64, out: &mut Vec<u8>) {
+    let mut rest = ((value << 1) ^ (value >> 63)) as u64;
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
+/// Appends a length and the bytes: Avro's `bytes` and `string`.
+pub(crate) fn put_bytes(value: &[u8], out: &mut Vec<u8>) {
+    put_long(value.len() as i64, out);
+    out.extend_from_slice(value);
+}
+
+/// The shortest big-endian two's complement of `value`: what a `decimal` in `bytes` holds.
+pub(crate) fn shortest(value: i128) -> Vec<u8> {
+    let bytes = value.to_be_bytes();
+    let fill = if value < 0 { 0xff } else { 0 };
+    let same_sign = |next: u8| (next & 0x80 != 0) == (value < 0);
+    let skip = (0..bytes.len() - 1).take_while(|i| bytes[*i] == fill && same_sign(bytes[i + 1])).count();
+    bytes[skip..].to_vec()
+}
+
+/// The number that big-endian two's complement bytes stand for; `None` above 16 bytes.
+pub(crate) fn from_twos_complement(bytes: &[u8]) -> Option<i128> {
+    if bytes.len() > 16 {
+        return None;
+    }
+    let fill = if bytes.first().is_some_and(|b| b & 0x80 != 0) { 0xff } else { 0 };
+    let mut all = [fill; 16];
+    all[16 - bytes.len()..].copy_from_slice(bytes);
+    Some(i128::from_be_bytes(all))
+}
+
+/// Reads through bytes and never past their end.
+pub(crate) struct Cursor<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Cursor<'a> {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+        Self { rest: bytes }
+    }
+
+    pub(crate) fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
+        if count > self.rest.len() {
+            return Err(format!(
+                "the message is truncated: {count} bytes expected, {} left",
+                self.rest.len()
+            ));
+        }
+        let (taken, rest) = self.rest.split_at(count);
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    pub(crate) fn long(&mut self) -> Result<i64, String> {
+        let mut value = 0u64;
+        for (i, byte) in self.rest.iter().take(10).enumerate() {
+            // The tenth byte has room for one bit only.
+            if i == 9 && *byte > 1 {
+                break;
+            }
+            value |= u64::from(byte & 0x7f) << (7 * i);
+            if byte & 0x80 == 0 {
+                self.rest = &self.rest[i + 1..];
+                return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
+            }
+        }
+        if self.rest.len() < 10 {
+            Err("the message is truncated inside a number".into())
+        } else {
+            Err("a number is longer than ten bytes".into())
+        }
+    }
+
+    pub(crate) fn int(&mut self) -> Result<i32, String> {
+        let value = self.long()?;
+        i32::try_from(value).map_err(|_| format!("{value} does not fit an int"))
+    }
+
+    pub(crate) fn boolean(&mut self) -> Result<bool, String> {
+        match self.take(1)?[0] {
+            0 => Ok(false),
+            1 => Ok(true),
+            other => Err(format!("{other} is not a boolean")),
+        }
+    }
+
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], String> {
+        let length = self.long()?;
+        let length = usize::try_from(length).map_err(|_| format!("{length} is not a length"))?;
+        self.take(length)
+    }
+
+    pub(crate) fn text(&mut self) -> Result<&'a str, String> {
+        std::str::from_utf8(self.bytes()?).map_err(|e| format!("a string is not UTF-8: {e}"))
+    }
+
+    /// The number of entries of the next block of an array or map; 0 is the end.
+    ///
+    /// A negative count is followed by the block's size in bytes, which a reader may skip by; here it is read and not used.
+    pub(crate) fn block(&mut self) -> Result<u64, String> {
+        let count = self.long()?;
+        if count < 0 {
+            self.long()?;
+        }
+        Ok(count.unsigned_abs())
+    }
+
+    /// An index below `bound`: of a union's branch, of an enum's symbol.
+    pub(crate) fn index(&mut self, what: &str, bound: usize) -> Result<usize, String> {
+        let index = self.long()?;
+        usize::try_from(index)
+            .ok()
+            .filter(|i| *i < bound)
+            .ok_or_else(|| format!("{index} is not an index of {what} (it has {bound})"))
+    }
+}

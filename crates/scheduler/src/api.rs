@@ -1,0 +1,143 @@
+//! REST under `/api/v1`, described by `/api/v1/openapi.json`.
+
+use crate::{
+    outside::Outside,
+    page::{Trouble, act},
+};
+use axum::{
+    Json, Router,
+    extract::{Path, Query, State},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use model::RunState;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use utoipa::{OpenApi, ToSchema};
+use uuid::Uuid;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Millrace scheduler", description = "DAGs, runs and tasks. Errors are {\"error\": what, why, what now}."),
+    paths(dags, trigger, pause, unpause, runs, run, cancel, clear, task)
+)]
+struct Api;
+
+pub fn routes(outside: Outside) -> Router {
+    Router::new()
+        .route("/api/v1/openapi.json", get(|| async { Json(Api::openapi()) }))
+        .route("/api/v1/dags", get(dags))
+        .route("/api/v1/dags/{dag}/runs", post(trigger))
+        .route("/api/v1/dags/{dag}/pause", post(pause))
+        .route("/api/v1/dags/{dag}/unpause", post(unpause))
+        .route("/api/v1/runs", get(runs))
+        .route("/api/v1/runs/{run_id}", get(run))
+        .route("/api/v1/runs/{run_id}/cancel", post(cancel))
+        .route("/api/v1/runs/{run_id}/clear", post(clear))
+        .route("/api/v1/runs/{run_id}/tasks/{task}", get(task))
+        .with_state(outside)
+}
+
+/// An error as JSON.
+struct Problem(Trouble);
+
+impl<E: Into<Trouble>> From<E> for Problem {
+    fn from(cause: E) -> Self {
+        Problem(cause.into())
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        service::http::problem(self.0.0, self.0.1)
+    }
+}
+
+type Answer = Result<Json<Value>, Problem>;
+
+fn missing(what: String) -> Problem {
+    Problem(Trouble(axum::http::StatusCode::NOT_FOUND, format!("there is no {what}")))
+}
+
+#[utoipa::path(get, path = "/api/v1/dags", responses((status = 200, description = "All DAGs that are published, with when each is looked at next")))]
+async fn dags(State(outside): State<Outside>) -> Answer {
+    let dag = |dag: queue::DagRow| json!({ "name": dag.name, "pipeline": dag.pipeline, "version": dag.hash, "paused": dag.paused, "next_at": dag.next_at, "last_logical": dag.last_logical });
+    Ok(Json(outside.queue.dags().await?.into_iter().map(dag).collect()))
+}
+
+/// What a trigger may say.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Trigger {
+    /// Two requests with the same key make one run.
+    idempotency_key: Option<String>,
+}
+
+#[utoipa::path(post, path = "/api/v1/dags/{dag}/runs", request_body = Trigger, params(("dag" = String, Path, description = "Its name")),
+    responses((status = 200, description = "{run_id, new}"), (status = 404, description = "No such DAG")))]
+async fn trigger(State(outside): State<Outside>, Path(dag): Path<String>, body: Option<Json<Trigger>>) -> Answer {
+    let Json(asked) = body.unwrap_or_default();
+    let key = asked.idempotency_key.unwrap_or_else(|| Uuid::new_v4().to_string());
+    let (run_id, new) = act::trigger_run(&outside, &dag, &key).await?;
+    Ok(Json(json!({ "run_id": run_id, "new": new })))
+}
+
+#[utoipa::path(post, path = "/api/v1/dags/{dag}/pause", params(("dag" = String, Path, description = "Its name")), responses((status = 200, description = "Paused: no due time becomes a run")))]
+async fn pause(State(outside): State<Outside>, Path(dag): Path<String>) -> Answer {
+    set_paused(&outside, dag, true).await
+}
+
+#[utoipa::path(post, path = "/api/v1/dags/{dag}/unpause", params(("dag" = String, Path, description = "Its name")), responses((status = 200, description = "On: missed times follow the DAG's catchup")))]
+async fn unpause(State(outside): State<Outside>, Path(dag): Path<String>) -> Answer {
+    set_paused(&outside, dag, false).await
+}
+
+async fn set_paused(outside: &Outside, dag: String, paused: bool) -> Answer {
+    if outside.queue.pause(&dag, paused).await? { Ok(Json(json!({ "dag": dag, "paused": paused }))) } else { Err(missing(format!("DAG \"{dag}\""))) }
+}
+
+/// Which runs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    dag: Option<String>,
+    limit: Option<i64>,
+}
+
+const RUNS_MAX: i64 = 1_000;
+
+#[utoipa::path(get, path = "/api/v1/runs", params(("dag" = Option<String>, Query, description = "Only its runs"), ("limit" = Option<i64>, Query, description = "At most 1000; 100 where absent")),
+    responses((status = 200, description = "The newest runs")))]
+async fn runs(State(outside): State<Outside>, Query(which): Query<Which>) -> Answer {
+    let runs = outside.queue.runs(which.dag.as_deref(), which.limit.unwrap_or(100).clamp(1, RUNS_MAX)).await?;
+    Ok(Json(json!(runs)))
+}
+
+#[utoipa::path(get, path = "/api/v1/runs/{run_id}", params(("run_id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "A run with its tasks"), (status = 404, description = "No such run")))]
+async fn run(State(outside): State<Outside>, Path(run_id): Path<Uuid>) -> Answer {
+    let run = outside.queue.run(run_id).await?.ok_or_else(|| missing(format!("run {run_id}")))?;
+    let tasks = outside.queue.tasks(run_id).await?;
+    Ok(Json(json!({ "run": run, "tasks": tasks })))
+}
+
+#[utoipa::path(post, path = "/api/v1/runs/{run_id}/cancel", params(("run_id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "{cancelled}: false where it had ended")))]
+async fn cancel(State(outside): State<Outside>, Path(run_id): Path<Uuid>) -> Answer {
+    let cancelled = outside.queue.end(run_id, RunState::Cancelled, "cancelled by hand").await?;
+    Ok(Json(json!({ "cancelled": cancelled })))
+}
+
+#[utoipa::path(post, path = "/api/v1/runs/{run_id}/clear", params(("run_id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "{tasks}: how many run again")))]
+async fn clear(State(outside): State<Outside>, Path(run_id): Path<Uuid>) -> Answer {
+    let tasks = outside.queue.clear(run_id).await?;
+    Ok(Json(json!({ "tasks": tasks })))
+}
+
+#[utoipa::path(get, path = "/api/v1/runs/{run_id}/tasks/{task}", params(("run_id" = Uuid, Path, description = "The run"), ("task" = String, Path, description = "The task's name")),
+    responses((status = 200, description = "A task with its tries and the last 1000 lines of its log")))]
+async fn task(State(outside): State<Outside>, Path((run_id, name)): Path<(Uuid, String)>) -> Answer {
+    let task = outside.queue.tasks(run_id).await?.into_iter().find(|task| task.name == name);
+    let task = task.ok_or_else(|| missing(format!("task \"{name}\" in run {run_id}")))?;
+    let attempts = outside.queue.attempts(run_id, &name).await?;
+    let log = outside.queue.task_log(run_id, &name, 1_000).await?;
+    Ok(Json(json!({ "task": task, "attempts": attempts, "log": log })))
+}

@@ -1,0 +1,30 @@
+//! `config/scheduler.toml`
+
+use serde::Deserialize;
+use service::settings::{Cassandra, Kafka, Postgres};
+use std::{path::PathBuf, time::Duration};
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub listen: String,
+    /// Names besides localhost under which people open the page.
+    pub allowed_hosts: Vec<String>,
+    /// Where `pipelines/` is.
+    pub config_dir: PathBuf,
+    pub fetcher_url: String,
+    /// Tasks that run at once in this process.
+    pub tasks_max: usize,
+    /// A task whose holder is silent for so long is given to another.
+    #[serde(deserialize_with = "model::span::parse")]
+    pub lease: Duration,
+    /// How often due times are looked at.
+    #[serde(deserialize_with = "model::span::parse")]
+    pub tick: Duration,
+    #[serde(deserialize_with = "model::span::parse")]
+    pub keep_runs: Duration,
+    pub kafka: Kafka,
+    pub postgres: Postgres,
+    pub analytics: Postgres,
+    pub cassandra: Cassandra,
+}

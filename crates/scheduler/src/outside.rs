@@ -1,0 +1,75 @@
+//! What tasks reach: databases, Kafka, the fetcher, any URL.
+
+use crate::Config;
+use cassandra::{Cassandra, CassandraError};
+use kafka::Cluster;
+use pipeline::Pipeline;
+use queue::Queue;
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::sync::OnceCell;
+
+/// Connections are made when they are first needed: a scheduler is of use while Cassandra is away.
+#[derive(Clone)]
+pub struct Outside {
+    pub queue: Queue,
+    pub cluster: Cluster,
+    pub http: reqwest::Client,
+    pub fetcher_url: String,
+    pub config_dir: PathBuf,
+    analytics_settings: service::settings::Postgres,
+    cassandra_hosts: String,
+    analytics: Arc<OnceCell<postgres::PgPool>>,
+    cassandra: Arc<OnceCell<Cassandra>>,
+    versions: Arc<Mutex<HashMap<String, Arc<Pipeline>>>>,
+}
+
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// Versions of pipelines that are kept parsed.
+const VERSIONS_MAX: usize = 100;
+
+impl Outside {
+    pub fn new(config: &Config, queue: Queue) -> anyhow::Result<Self> {
+        Ok(Self {
+            queue,
+            cluster: Cluster::new(&config.kafka.bootstrap),
+            // How long an answer may take is each task's timeout.
+            http: reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_MAX).build()?,
+            fetcher_url: config.fetcher_url.clone(),
+            config_dir: config.config_dir.clone(),
+            analytics_settings: config.analytics.clone(),
+            cassandra_hosts: config.cassandra.hosts.clone(),
+            analytics: Arc::default(),
+            cassandra: Arc::default(),
+            versions: Arc::default(),
+        })
+    }
+
+    pub async fn analytics(&self) -> Result<&postgres::PgPool, postgres::PostgresError> {
+        let settings = &self.analytics_settings;
+        self.analytics.get_or_try_init(|| postgres::connect_now(&settings.url, &settings.password)).await
+    }
+
+    pub async fn cassandra(&self) -> Result<&Cassandra, CassandraError> {
+        self.cassandra.get_or_try_init(|| Cassandra::connect_now(&self.cassandra_hosts)).await
+    }
+
+    /// The version of a pipeline that a run keeps.
+    pub async fn version(&self, pipeline: &str, hash: &str) -> Result<Arc<Pipeline>, String> {
+        if let Some(known) = self.versions.lock().unwrap_or_else(PoisonError::into_inner).get(hash) {
+            return Ok(known.clone());
+        }
+        let found = pipeline::published::version(self.queue.pool(), pipeline, hash).await.map_err(|cause| format!("cannot read the pipeline: {cause}"))?;
+        let found = Arc::new(found.ok_or_else(|| format!("version {hash} of pipeline \"{pipeline}\" can no longer be read"))?);
+        let mut versions = self.versions.lock().unwrap_or_else(PoisonError::into_inner);
+        if versions.len() >= VERSIONS_MAX {
+            versions.clear();
+        }
+        versions.insert(hash.to_owned(), found.clone());
+        Ok(found)
+    }
+}

@@ -1,0 +1,80 @@
+//! The pages: DAGs, a DAG's runs, a run with its tasks, a task with its log.
+
+pub mod act;
+pub mod dags;
+pub mod run;
+pub mod runs;
+mod task;
+
+use crate::outside::Outside;
+use axum::{
+    Router,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use maud::{Markup, html};
+use tokio::sync::broadcast;
+use web::live::Patch;
+
+pub fn routes(outside: Outside, patches: broadcast::Sender<Patch>) -> Router {
+    Router::new()
+        .route("/", get(dags::page))
+        .route("/runs", get(runs::page))
+        .route("/dags/{dag}", get(runs::dag_page))
+        .route("/dags/{dag}/trigger", post(act::trigger))
+        .route("/dags/{dag}/pause", post(act::pause))
+        .route("/dags/{dag}/unpause", post(act::unpause))
+        .route("/runs/{run_id}", get(run::page))
+        .route("/runs/{run_id}/cancel", post(act::cancel))
+        .route("/runs/{run_id}/clear", post(act::clear))
+        .route("/runs/{run_id}/tasks/{task}", get(task::page))
+        .route("/events", get(move || async move { web::live::response(patches.subscribe()) }))
+        .with_state(outside)
+}
+
+/// A page of ours around `body`.
+fn page(title: &str, active: &str, body: Markup) -> Response {
+    let nav = [("/", "DAGs"), ("/runs", "Runs")].map(|(href, label)| web::NavItem::new(href, label, label == active));
+    web::Page { title: title.into(), product: "Scheduler", nav: nav.into(), live: Some("/events".into()), body }.into_response()
+}
+
+/// Why a page can't be shown.
+pub struct Trouble(pub StatusCode, pub String);
+
+impl Trouble {
+    fn missing(what: impl std::fmt::Display) -> Self {
+        Trouble(StatusCode::NOT_FOUND, format!("There is no {what}."))
+    }
+}
+
+impl From<sqlx::Error> for Trouble {
+    fn from(cause: sqlx::Error) -> Self {
+        Trouble(StatusCode::SERVICE_UNAVAILABLE, format!("PostgreSQL did not answer: {cause}. The page comes back with it."))
+    }
+}
+
+impl IntoResponse for Trouble {
+    fn into_response(self) -> Response {
+        let mut answer = page("Not to be shown", "", html! { (web::notice(web::Notice::Error, &self.1)) });
+        *answer.status_mut() = self.0;
+        answer
+    }
+}
+
+/// A run's or task's state as a badge.
+fn badge(word: &str) -> Markup {
+    match web::State::of(word) {
+        Some(state) => web::state_as(state, &word.replace('_', " ")),
+        None => html! { (word) },
+    }
+}
+
+/// How long something took, or takes until now.
+fn took(started: Option<chrono::DateTime<chrono::Utc>>, ended: Option<chrono::DateTime<chrono::Utc>>) -> Markup {
+    match (started, ended) {
+        (Some(started), Some(ended)) => web::duration((ended - started).to_std().unwrap_or_default()),
+        (Some(started), None) => web::elapsed(started, chrono::Utc::now()),
+        (None, _) => html! { "–" },
+    }
+}

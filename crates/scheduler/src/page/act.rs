@@ -1,0 +1,49 @@
+//! What the buttons do. Each ends on the page that shows the effect.
+
+use super::Trouble;
+use crate::outside::Outside;
+use axum::{
+    extract::{Path, State},
+    response::Redirect,
+};
+use chrono::Utc;
+use model::RunState;
+use queue::{Cause, NewRun};
+use uuid::Uuid;
+
+/// Makes a run by hand. The key is the caller's, so that a repeated request makes one run.
+pub async fn trigger_run(outside: &Outside, name: &str, key: &str) -> Result<(Uuid, bool), Trouble> {
+    let dag = outside.queue.dags().await?.into_iter().find(|dag| dag.name == name).ok_or_else(|| Trouble::missing(format!("DAG \"{name}\"")))?;
+    let unreadable = |reason: String| Trouble(axum::http::StatusCode::CONFLICT, reason);
+    let pipeline = outside.version(&dag.pipeline, &dag.hash).await.map_err(unreadable)?;
+    let definition = pipeline.dags.get(name).ok_or_else(|| Trouble::missing(format!("DAG \"{name}\"")))?;
+    let run = NewRun::of(definition, &dag.pipeline, &dag.hash, format!("manual:{key}"), Utc::now(), Cause::Manual);
+    Ok(outside.queue.create(&run).await?)
+}
+
+pub async fn trigger(State(outside): State<Outside>, Path(dag): Path<String>) -> Result<Redirect, Trouble> {
+    let (run_id, _) = trigger_run(&outside, &dag, &Uuid::new_v4().to_string()).await?;
+    Ok(Redirect::to(&format!("/runs/{run_id}")))
+}
+
+pub async fn pause(State(outside): State<Outside>, Path(dag): Path<String>) -> Result<Redirect, Trouble> {
+    set_paused(&outside, &dag, true).await
+}
+
+pub async fn unpause(State(outside): State<Outside>, Path(dag): Path<String>) -> Result<Redirect, Trouble> {
+    set_paused(&outside, &dag, false).await
+}
+
+async fn set_paused(outside: &Outside, dag: &str, paused: bool) -> Result<Redirect, Trouble> {
+    if outside.queue.pause(dag, paused).await? { Ok(Redirect::to(&format!("/dags/{dag}"))) } else { Err(Trouble::missing(format!("DAG \"{dag}\""))) }
+}
+
+pub async fn cancel(State(outside): State<Outside>, Path(run_id): Path<Uuid>) -> Result<Redirect, Trouble> {
+    outside.queue.end(run_id, RunState::Cancelled, "cancelled by hand").await?;
+    Ok(Redirect::to(&format!("/runs/{run_id}")))
+}
+
+pub async fn clear(State(outside): State<Outside>, Path(run_id): Path<Uuid>) -> Result<Redirect, Trouble> {
+    outside.queue.clear(run_id).await?;
+    Ok(Redirect::to(&format!("/runs/{run_id}")))
+}

@@ -1,0 +1,118 @@
+//! One run, with its tasks live.
+
+use super::{Trouble, badge, page as frame, took};
+use crate::outside::Outside;
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use maud::{Markup, html};
+use model::TaskState;
+use queue::{RunRow, TaskRow};
+use serde_json::Value;
+use uuid::Uuid;
+
+pub async fn page(State(outside): State<Outside>, Path(run_id): Path<Uuid>) -> Result<Response, Trouble> {
+    let (dag, body) = part(&outside, run_id).await?.ok_or_else(|| Trouble::missing(format!("run {run_id}")))?;
+    let way = web::crumbs(&[("/", "DAGs"), (&format!("/dags/{dag}"), &dag)]);
+    Ok(frame(&format!("Run of {dag}"), "Runs", html! { (way) (body) }))
+}
+
+/// The element that is replaced when the run changes.
+pub fn element(run_id: Uuid) -> String {
+    format!("run-{run_id}")
+}
+
+/// The DAG's name and the run's part of the page. Also sent to open pages.
+pub async fn part(outside: &Outside, run_id: Uuid) -> Result<Option<(String, Markup)>, sqlx::Error> {
+    let Some(run) = outside.queue.run(run_id).await? else { return Ok(None) };
+    let tasks = outside.queue.tasks(run_id).await?;
+    let edges = outside.queue.edges(run_id).await?;
+    let html = html! {
+        div id=(element(run_id)) {
+            (head(&run))
+            (figures(&tasks))
+            (picture(run_id, &tasks, &edges))
+            (web::section("Tasks", table(run_id, &tasks)))
+        }
+    };
+    Ok(Some((run.dag, html)))
+}
+
+fn head(run: &RunRow) -> Markup {
+    let act = |what: &str| format!("/runs/{}/{what}", run.id);
+    html! {
+        @if let Some(reason) = &run.reason { (web::notice(web::Notice::Error, reason)) }
+        (web::key_value(&[
+            ("State", badge(run.state.as_str())),
+            ("Logical time", web::time(run.logical_at)),
+            ("Cause", html! { (run.cause) }),
+            ("Took", took(run.started_at, run.ended_at)),
+            ("Run", web::id(&run.id.to_string())),
+            ("Version", html! { (run.pipeline) " " (web::id(&run.hash)) }),
+        ]))
+        (web::actions(html! {
+            @if run.state.is_final() && run.state != model::RunState::Success { (web::button(&act("clear"), "Run failed tasks again")) }
+            @if !run.state.is_final() { (web::button(&act("cancel"), "Cancel run")) }
+        }))
+    }
+}
+
+/// The counts that the tasks' results have, added up where several have the same.
+fn figures(tasks: &[TaskRow]) -> Markup {
+    const SHOWN: [(&str, &str); 5] = [("fetched", "Fetched"), ("delivered", "Delivered"), ("rejected", "Rejected"), ("ids", "Ids verified"), ("dead", "In the dead letters")];
+    let sum = |key: &str| {
+        let values = tasks.iter().filter(|task| task.kind != "report").filter_map(|task| task.result.as_ref()?.get(key)?.as_u64());
+        values.reduce(|a, b| a + b)
+    };
+    let shown: Vec<web::Figure> = SHOWN
+        .iter()
+        .filter_map(|(key, label)| Some(web::Figure { label: (*label).into(), value: web::count(sum(key)?), note: html! {} }))
+        .collect();
+    html! { @if !shown.is_empty() { (web::figures(&shown)) } }
+}
+
+fn picture(run_id: Uuid, tasks: &[TaskRow], edges: &[(String, String)]) -> Markup {
+    let node = |task: &TaskRow| web::Node {
+        id: task.name.clone(),
+        label: task.name.clone(),
+        href: Some(format!("/runs/{run_id}/tasks/{}", task.name)),
+        state: web::State::of(word(task)),
+        note: Some(task.kind.clone()),
+    };
+    let edge = |(from, to): &(String, String)| web::Edge { from: from.clone(), to: to.clone(), label: None };
+    web::graph("graph", "Tasks and what they wait for", &tasks.iter().map(node).collect::<Vec<_>>(), &edges.iter().map(edge).collect::<Vec<_>>())
+}
+
+/// A task that has looked and will look again is told from one that has not begun.
+fn word(task: &TaskRow) -> &'static str {
+    if task.deferred && task.state == TaskState::Ready { "deferred" } else { task.state.as_str() }
+}
+
+fn table(run_id: Uuid, tasks: &[TaskRow]) -> Markup {
+    let row = |task: &TaskRow| {
+        web::Row::with_id(
+            format!("task-{}", task.name),
+            vec![
+                html! { a href={ "/runs/" (run_id) "/tasks/" (task.name) } { (task.name) } },
+                badge(word(task)),
+                html! { (task.kind) },
+                html! { (task.attempt) },
+                took(task.started_at, task.ended_at),
+                html! { (task.reason.clone().or_else(|| task.result.as_ref().map(brief)).unwrap_or_default()) },
+            ],
+        )
+    };
+    let mut sorted: Vec<&TaskRow> = tasks.iter().collect();
+    sorted.sort_by_key(|task| (task.started_at.is_none(), task.started_at));
+    let rows: Vec<_> = sorted.into_iter().map(row).collect();
+    let headers = ["Task", "State", "Kind", "Try", "Took", "Result or reason"].map(web::Header::from);
+    web::table("tasks-table", "Tasks", &headers, &rows)
+}
+
+/// The numbers of a result, in one line.
+pub fn brief(result: &Value) -> String {
+    let Value::Object(fields) = result else { return String::new() };
+    let shown = fields.iter().filter_map(|(key, value)| value.as_u64().map(|n| format!("{n} {key}")));
+    shown.take(5).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,61 @@
+//! Runs: of all DAGs, or of one.
+
+use super::{Trouble, badge, page as frame, took};
+use crate::outside::Outside;
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use maud::{Markup, html};
+
+const SHOWN: i64 = 100;
+
+pub async fn page(State(outside): State<Outside>) -> Result<Response, Trouble> {
+    Ok(frame("Runs", "Runs", table(&outside, None).await?))
+}
+
+pub async fn dag_page(State(outside): State<Outside>, Path(name): Path<String>) -> Result<Response, Trouble> {
+    let dag = outside.queue.dags().await?.into_iter().find(|dag| dag.name == name).ok_or_else(|| Trouble::missing(format!("DAG \"{name}\"")))?;
+    let version = outside.version(&dag.pipeline, &dag.hash).await.ok();
+    let settings = version.as_ref().and_then(|pipeline| pipeline.dags.get(&name)).map(|dag| &dag.settings);
+    let schedule = settings.map_or_else(String::new, |settings| if settings.schedule.is_empty() { "by hand".into() } else { format!("{} ({})", settings.schedule.join(", "), settings.timezone) });
+    let act = |what: &str| format!("/dags/{name}/{what}");
+    let body = html! {
+        @if let Some(doc) = settings.and_then(|settings| settings.doc.as_ref()) { p { (doc) } }
+        (web::key_value(&[
+            ("Schedule", html! { (schedule) }),
+            ("Next look", dag.next_at.filter(|_| !dag.paused).map_or_else(|| html! { "–" }, web::time)),
+            ("State", if dag.paused { badge("paused") } else { html! { "on" } }),
+            ("Pipeline", html! { (dag.pipeline) " " (web::id(&dag.hash)) }),
+        ]))
+        (web::actions(html! {
+            (web::button(&act("trigger"), "Trigger run"))
+            @if dag.paused { (web::button(&act("unpause"), "Unpause DAG")) } @else { (web::button(&act("pause"), "Pause DAG")) }
+        }))
+        (web::section("Runs", table(&outside, Some(&name)).await?))
+    };
+    Ok(frame(&name, "DAGs", body))
+}
+
+/// Also sent to open pages, as `runs` or `runs-DAG`.
+pub async fn table(outside: &Outside, dag: Option<&str>) -> Result<Markup, sqlx::Error> {
+    let runs = outside.queue.runs(dag, SHOWN).await?;
+    let row = |run: &queue::RunRow| {
+        web::Row::with_id(
+            format!("run-row-{}", run.id),
+            vec![
+                html! { a href={ "/runs/" (run.id) } { (badge(run.state.as_str())) } },
+                html! { a href={ "/dags/" (run.dag) } { (run.dag) } },
+                web::time(run.logical_at),
+                html! { (run.cause) },
+                took(run.started_at, run.ended_at),
+                html! { (run.reason.as_deref().unwrap_or_default()) },
+            ],
+        )
+    };
+    let rows: Vec<_> = runs.iter().map(row).collect();
+    let headers = ["State", "DAG", "Logical time", "Cause", "Took", "Reason"].map(web::Header::from);
+    let body = if rows.is_empty() { web::empty("Nothing has run yet.", "millrace dag trigger users") } else { web::table("runs-table", "Runs", &headers, &rows) };
+    let id = dag.map_or_else(|| "runs".to_owned(), |dag| format!("runs-{dag}"));
+    Ok(html! { div id=(id) { (body) } })
+}

@@ -1,0 +1,53 @@
+//! One task: its tries, its result, its log.
+
+use super::{Trouble, badge, page as frame, took};
+use crate::outside::Outside;
+use axum::{
+    extract::{Path, State},
+    response::Response,
+};
+use maud::{Markup, html};
+use queue::{AttemptRow, LogLine};
+use uuid::Uuid;
+
+const LINES_SHOWN: i64 = 1_000;
+
+pub async fn page(State(outside): State<Outside>, Path((run_id, name)): Path<(Uuid, String)>) -> Result<Response, Trouble> {
+    let missing = || Trouble::missing(format!("task \"{name}\" in run {run_id}"));
+    let run = outside.queue.run(run_id).await?.ok_or_else(missing)?;
+    let task = outside.queue.tasks(run_id).await?.into_iter().find(|task| task.name == name).ok_or_else(missing)?;
+    let attempts = outside.queue.attempts(run_id, &name).await?;
+    let lines = outside.queue.task_log(run_id, &name, LINES_SHOWN).await?;
+    let way = web::crumbs(&[("/", "DAGs"), (&format!("/dags/{}", run.dag), &run.dag), (&format!("/runs/{run_id}"), "Run")]);
+    let body = html! {
+        (way)
+        (web::key_value(&[("State", badge(task.state.as_str())), ("Kind", html! { (task.kind) }), ("Took", took(task.started_at, task.ended_at))]))
+        @if let Some(reason) = &task.reason { (web::notice(web::Notice::Info, reason)) }
+        (web::section("Tries", tries(&attempts)))
+        @if let Some(result) = &task.result { (web::section("Result", web::code(&serde_json::to_string_pretty(result).unwrap_or_default()))) }
+        (web::section("Log", log(&lines)))
+    };
+    Ok(frame(&format!("Task {name}"), "Runs", body))
+}
+
+fn tries(attempts: &[AttemptRow]) -> Markup {
+    let row = |attempt: &AttemptRow| {
+        web::Row::from(vec![
+            html! { (attempt.attempt) },
+            badge(&attempt.state),
+            web::time(attempt.started_at),
+            took(Some(attempt.started_at), attempt.ended_at),
+            html! { (attempt.reason.as_deref().unwrap_or_default()) },
+        ])
+    };
+    let rows: Vec<_> = attempts.iter().map(row).collect();
+    web::table("tries", "Tries", &["Try", "State", "Started", "Took", "Reason"].map(web::Header::from), &rows)
+}
+
+fn log(lines: &[LogLine]) -> Markup {
+    if lines.is_empty() {
+        return html! { p class="muted" { "The task has logged nothing." } };
+    }
+    let text: Vec<String> = lines.iter().map(|line| format!("{}  try {}  {}", line.at.format("%H:%M:%S%.3f"), line.attempt, line.line)).collect();
+    web::code(&text.join("\n"))
+}

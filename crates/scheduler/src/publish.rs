@@ -1,0 +1,136 @@
+//! From the folder of pipelines to what is published. A bad edit is told and changes nothing.
+
+use crate::{Config, outside::Outside};
+use pipeline::{Bundle, Pipeline, Problem};
+use service::Service;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+    time::Duration,
+};
+
+/// How often the files are looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// Follows the folder until the process is to end.
+pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> anyhow::Result<()> {
+    let folder = config.config_dir.join("pipelines");
+    let mut seen: Option<Loaded> = None;
+    while !service.shutdown.is_cancelled() {
+        let looked = folder.clone();
+        let loaded = tokio::task::spawn_blocking(move || load(&looked)).await?;
+        if seen.as_ref() != Some(&loaded) {
+            match publish(outside, &loaded).await {
+                Ok(()) => {
+                    service.health.good("pipelines");
+                    seen = Some(loaded);
+                }
+                Err(cause) => service.health.bad("pipelines", format!("cannot publish: {cause}")),
+            }
+        }
+        tokio::select! { () = tokio::time::sleep(LOOK_AGAIN) => {}, () = service.shutdown.cancelled() => {} }
+    }
+    Ok(())
+}
+
+/// What the folder holds.
+#[derive(Debug, Default, PartialEq)]
+struct Loaded {
+    bundles: BTreeMap<String, Bundle>,
+    problems: Vec<Problem>,
+    unreadable: bool,
+}
+
+fn load(folder: &Path) -> Loaded {
+    let mut loaded = Loaded::default();
+    match pipeline::read_all(folder) {
+        Ok(found) => {
+            for (name, bundle) in found {
+                match bundle {
+                    Ok(bundle) => drop(loaded.bundles.insert(name, bundle)),
+                    Err(problem) => loaded.problems.push(problem),
+                }
+            }
+        }
+        Err(problem) => {
+            loaded.unreadable = true;
+            loaded.problems.push(problem);
+        }
+    }
+    loaded
+}
+
+/// Publishes every bundle that is right. Between pipelines that exclude each other, none of those is published.
+async fn publish(outside: &Outside, loaded: &Loaded) -> Result<(), sqlx::Error> {
+    let mut problems = loaded.problems.clone();
+    let mut good = vec![];
+    for bundle in loaded.bundles.values() {
+        match check(bundle) {
+            Ok(pipeline) => good.push((bundle, pipeline)),
+            Err(found) => problems.extend(found),
+        }
+    }
+    let between = pipeline::problems_between(&good.iter().map(|(_, pipeline)| pipeline.clone()).collect::<Vec<_>>());
+    let excluded: BTreeSet<String> = between.iter().filter_map(|problem| problem.file.split('/').next().map(str::to_owned)).collect();
+    problems.extend(between);
+    for (bundle, pipeline) in good.iter().filter(|(bundle, _)| !excluded.contains(&bundle.name)) {
+        if pipeline::published::publish(outside.queue.pool(), bundle).await? {
+            tracing::info!("published pipeline {} as version {}", bundle.name, &pipeline.version[..12]);
+        }
+        let dags: Vec<(String, bool)> = pipeline.dags.values().map(|dag| (dag.name.clone(), dag.settings.paused)).collect();
+        outside.queue.publish_dags(&bundle.name, &pipeline.version, &dags).await?;
+    }
+    retire(outside, loaded).await?;
+    problems.iter().for_each(|problem| tracing::warn!("not published: {problem}"));
+    keep(outside, &problems).await
+}
+
+/// A pipeline's own checks, and its jobs' SQL. What does not compile is not published, so that workers never see it.
+pub fn check(bundle: &Bundle) -> Result<Pipeline, Vec<Problem>> {
+    let pipeline = Pipeline::parse(bundle)?;
+    let problems: Vec<Problem> = pipeline.jobs.values().filter_map(|job| job_problem(&pipeline, job)).collect();
+    if problems.is_empty() { Ok(pipeline) } else { Err(problems) }
+}
+
+fn job_problem(pipeline: &Pipeline, job: &pipeline::Job) -> Option<Problem> {
+    let file = format!("{}/{}", pipeline.name, job.sql);
+    match query::compile(&query::JobSpec::of(pipeline, job)) {
+        Err(cause) => Some(Problem::new(file, cause.line.unwrap_or(1) as usize, cause.message)),
+        Ok(compiled) if compiled.needs_one_slot() && job.slots > 1 => {
+            let message = format!("the grouping key does not contain the stream's key: job \"{}\" needs slots = 1", job.name);
+            Some(Problem::new(file, 1, message))
+        }
+        Ok(_) => None,
+    }
+}
+
+/// A pipeline whose folder is gone is retired; one whose files can't be read stays.
+async fn retire(outside: &Outside, loaded: &Loaded) -> Result<(), sqlx::Error> {
+    if loaded.unreadable {
+        return Ok(());
+    }
+    let (published, _) = pipeline::published::current(outside.queue.pool()).await?;
+    let broken = |name: &str| loaded.problems.iter().any(|problem| problem.file.starts_with(&format!("{name}/")));
+    for name in published.pipelines.keys().filter(|name| !loaded.bundles.contains_key(*name) && !broken(name)) {
+        pipeline::published::retire(outside.queue.pool(), name).await?;
+        outside.queue.publish_dags(name, "", &[]).await?;
+        tracing::info!("retired pipeline {name}: its folder is gone");
+    }
+    Ok(())
+}
+
+async fn keep(outside: &Outside, problems: &[Problem]) -> Result<(), sqlx::Error> {
+    let mut transaction = outside.queue.pool().begin().await?;
+    sqlx::query("DELETE FROM pipeline_problem").execute(&mut *transaction).await?;
+    for problem in problems {
+        let pipeline = problem.file.split('/').next().unwrap_or_default();
+        sqlx::query("INSERT INTO pipeline_problem (pipeline, file, line, message) VALUES ($1, $2, $3, $4)")
+            .bind(pipeline)
+            .bind(&problem.file)
+            .bind(problem.line as i32)
+            .bind(&problem.message)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    transaction.commit().await
+}

@@ -1,0 +1,105 @@
+//! What each kind of task does.
+
+mod arrived;
+mod check;
+mod command;
+mod dead;
+mod fetch;
+mod http;
+mod passed;
+mod streaming;
+
+use crate::{outside::Outside, template};
+use pipeline::{Kind, Pipeline, Task};
+use queue::{Claim, TaskRow};
+use serde_json::{Map, Value, json};
+use std::time::Duration;
+
+/// A task with all that it may use.
+pub struct Job<'a> {
+    pub outside: &'a Outside,
+    pub claim: &'a Claim,
+    pub pipeline: &'a Pipeline,
+    pub task: &'a Task,
+    pub context: &'a Value,
+    /// All tasks of the run.
+    pub tasks: &'a [TaskRow],
+}
+
+/// How one look at a task went.
+pub enum Outcome {
+    Done(Value),
+    /// Look again later; `kept` is handed to the next look.
+    NotYet { reason: String, look_again_in: Duration, kept: Option<Value> },
+    Failed(String),
+}
+
+impl Outcome {
+    fn of<E: std::fmt::Display>(result: Result<Value, E>) -> Self {
+        match result {
+            Ok(value) => Outcome::Done(value),
+            Err(cause) => Outcome::Failed(cause.to_string()),
+        }
+    }
+}
+
+/// Does what the task says.
+pub async fn run(job: &Job<'_>) -> Outcome {
+    match &job.task.kind {
+        Kind::Noop => Outcome::Done(Value::Null),
+        Kind::Report => Outcome::Done(report(job)),
+        Kind::Fetch { source } => Outcome::of(fetch::run(job, source).await),
+        Kind::Sql { text, .. } => Outcome::of(sql(job, text).await),
+        Kind::Cql { statement } => Outcome::of(cql(job, statement).await),
+        Kind::Http(call) => Outcome::of(http::run(job, call).await),
+        Kind::Command { run, env } => Outcome::of(command::run(job, run, env).await),
+        Kind::Check { ids_of, tables, sql, cql, expect } => Outcome::of(match ids_of {
+            Some(task) => arrived::run(job, task, tables).await,
+            None => check::run(job, sql.as_deref(), cql.as_deref(), expect.as_ref()).await,
+        }),
+        Kind::Wait(waited) => passed::look(job, waited).await,
+        Kind::Job { job: name, action } => streaming::run(job, name, *action).await,
+    }
+}
+
+impl Job<'_> {
+    /// Fills a template with what this task may name.
+    pub fn fill(&self, text: &str) -> Result<String, String> {
+        template::render(text, self.context)
+    }
+
+    pub async fn log(&self, line: &str) {
+        log(self.outside, self.claim, line).await;
+    }
+}
+
+/// Adds a line to a task's log. A log that can't be kept fails nothing.
+pub async fn log(outside: &Outside, claim: &Claim, line: &str) {
+    if let Err(cause) = outside.queue.log(claim, &[line.to_owned()]).await {
+        tracing::warn!(run.id = %claim.run_id, task = claim.task, "a log line was not kept: {cause}");
+    }
+}
+
+async fn sql(job: &Job<'_>, text: &str) -> Result<Value, String> {
+    let statements = job.fill(text)?;
+    let pool = job.outside.analytics().await.map_err(|cause| cause.to_string())?;
+    let mut transaction = pool.begin().await.map_err(|cause| cause.to_string())?;
+    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut *transaction).await.map_err(|cause| format!("PostgreSQL refused it: {cause}"))?;
+    transaction.commit().await.map_err(|cause| format!("the commit was not confirmed: {cause}"))?;
+    job.log(&format!("{} rows changed", done.rows_affected())).await;
+    Ok(json!({ "rows": done.rows_affected() }))
+}
+
+async fn cql(job: &Job<'_>, statement: &str) -> Result<Value, String> {
+    let statement = job.fill(statement)?;
+    let cassandra = job.outside.cassandra().await.map_err(|cause| cause.to_string())?;
+    let answer = cassandra.query(&statement).await.map_err(|cause| cause.to_string())?;
+    job.log(&format!("{} rows", answer.rows.len())).await;
+    Ok(json!({ "columns": answer.columns, "rows": answer.rows }))
+}
+
+/// The results of all tasks before this one, side by side.
+fn report(job: &Job<'_>) -> Value {
+    let results = job.tasks.iter().filter_map(|task| Some((task.name.clone(), task.result.clone()?)));
+    Value::Object(results.collect::<Map<_, _>>())
+}

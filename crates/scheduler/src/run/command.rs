@@ -1,0 +1,60 @@
+//! `command`: a child process, in a process group of its own, killed whole.
+
+use super::Job;
+use serde_json::{Value, json};
+use std::{collections::BTreeMap, process::Stdio};
+use tokio::{
+    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    process::Command,
+};
+
+/// More lines than this are counted, not kept.
+const LINES_MAX: usize = 10_000;
+
+pub async fn run(job: &Job<'_>, run: &[String], env: &BTreeMap<String, String>) -> Result<Value, String> {
+    let words = run.iter().map(|word| job.fill(word)).collect::<Result<Vec<_>, _>>()?;
+    let (program, arguments) = words.split_first().ok_or("no program is named")?;
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    for (name, value) in env {
+        command.env(name, job.fill(value)?);
+    }
+    let mut child = command.spawn().map_err(|cause| format!("\"{program}\" did not start: {cause}"))?;
+    let group = Group(child.id());
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    let ((), (), status) = tokio::join!(keep(job, out), keep(job, err), child.wait());
+    let status = status.map_err(|cause| format!("\"{program}\" was lost: {cause}"))?;
+    drop(group);
+    match status.code() {
+        Some(0) => Ok(json!({ "exit_code": 0 })),
+        Some(code) => Err(format!("\"{program}\" ended with exit code {code}")),
+        None => Err(format!("\"{program}\" was ended by a signal")),
+    }
+}
+
+/// Kills what is left of the process group when the task ends or is stopped.
+struct Group(Option<u32>);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if let Some(pid) = self.0.and_then(|pid| rustix::process::Pid::from_raw(pid as i32)) {
+            // Nothing is left where the group has ended by itself.
+            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+async fn keep(job: &Job<'_>, output: Option<impl AsyncRead + Unpin>) {
+    let Some(output) = output else { return };
+    let mut lines = BufReader::new(output).lines();
+    let mut kept = 0;
+    while let Ok(Some(line)) = lines.next_line().await {
+        kept += 1;
+        if kept <= LINES_MAX {
+            job.log(&line).await;
+        }
+    }
+    if kept > LINES_MAX {
+        job.log(&format!("{} more lines were not kept", kept - LINES_MAX)).await;
+    }
+}

@@ -1,0 +1,44 @@
+//! Templates in task settings: strict, with the run's times and earlier tasks' results.
+
+use chrono::SecondsFormat;
+use minijinja::{Environment, UndefinedBehavior, value::ValueKind};
+use queue::{Claim, TaskRow};
+use serde_json::{Map, Value, json};
+
+/// What a template may name: `dag`, `run_id`, `logical_at`, `tasks.NAME.result`, `tasks.NAME.state`.
+pub fn context(claim: &Claim, tasks: &[TaskRow]) -> Value {
+    let task = |task: &TaskRow| (task.name.clone(), json!({ "state": task.state, "result": task.result }));
+    json!({
+        "dag": claim.dag,
+        "run_id": claim.run_id,
+        "logical_at": claim.logical_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        "tasks": tasks.iter().map(task).collect::<Map<_, _>>(),
+    })
+}
+
+/// Fills a template. An unknown name is an error; objects and lists come out as JSON.
+pub fn render(text: &str, context: &Value) -> Result<String, String> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_formatter(|out, state, value| match value.kind() {
+        ValueKind::Map | ValueKind::Seq => {
+            let text = serde_json::to_string(value).map_err(|cause| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, cause.to_string()))?;
+            out.write_str(&text).map_err(minijinja::Error::from)
+        }
+        _ => minijinja::escape_formatter(out, state, value),
+    });
+    environment.render_str(text, minijinja::value::Serde(context)).map_err(|cause| format!("the template \"{text}\" can't be filled: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_template_gives_results_as_json_and_refuses_unknown_names() {
+        let context = json!({"tasks": {"fetch": {"result": {"offsets": {"0": 42}, "fetched": 500}}}});
+        assert_eq!(render("{{ tasks.fetch.result.offsets }}", &context).unwrap(), "{\"0\":42}");
+        assert_eq!(render("n={{ tasks.fetch.result.fetched }}", &context).unwrap(), "n=500");
+        assert!(render("{{ tasks.fetsch.result }}", &context).unwrap_err().contains("can't be filled"));
+    }
+}
