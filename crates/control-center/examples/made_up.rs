@@ -26,7 +26,8 @@ async fn main() -> anyhow::Result<()> {
         let asked = Asked { partition: Some(0), ..Asked::default() };
         pages::messages("users", &asked, LIMIT, Ok(&made_up::found(Utc::now())))
     });
-    let routes = http::routes(State { seen, live: Live::default(), browser }, vec![]).route("/made-up/messages", messages);
+    let routes = http::routes(State { seen, live: Live::default(), browser }, vec![])
+        .route("/made-up/messages", messages);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     Ok(axum::serve(listener, routes).await?)
 }

@@ -38,7 +38,9 @@ impl State {
 
 pub fn routes(state: State, allowed_hosts: Vec<String>) -> Router {
     let page = |view: View| get(async move |Held(state): Held<State>| show(&view, &state));
-    let named = |view: fn(String) -> View| get(async move |Held(state): Held<State>, Path(name): Path<String>| show(&view(name), &state));
+    let named = |view: fn(String) -> View| {
+        get(async move |Held(state): Held<State>, Path(name): Path<String>| show(&view(name), &state))
+    };
     Router::new()
         .route("/", page(View::Overview))
         .route("/topics", page(View::Topics))
@@ -63,7 +65,8 @@ fn show(view: &View, state: &State) -> Response {
 }
 
 async fn nowhere() -> impl IntoResponse {
-    let text = "There is no such page. Topics, groups and schemas are in the rail; Ctrl K finds them by name.";
+    let text =
+        "There is no such page. Topics, groups and schemas are in the rail; Ctrl K finds them by name.";
     (StatusCode::NOT_FOUND, pages::said("Not found", Notice::Warning, text))
 }
 
@@ -80,11 +83,18 @@ async fn events(Held(state): Held<State>, Query(asked): Query<Events>) -> Respon
     };
     match state.live.watch(view) {
         Some(patches) => web::live::response(patches),
-        None => problem(StatusCode::SERVICE_UNAVAILABLE, "too many different pages are open, or this process is ending: try again"),
+        None => problem(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many different pages are open, or this process is ending: try again",
+        ),
     }
 }
 
-async fn messages(Held(state): Held<State>, Path(topic): Path<String>, Query(query): Query<HashMap<String, String>>) -> Response {
+async fn messages(
+    Held(state): Held<State>,
+    Path(topic): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
     let asked = Asked::parse(&query);
     let shown = asked.clone().unwrap_or_default();
     let limit = shown.limit.unwrap_or(LIMIT).clamp(1, state.browser.messages_max().max(1));

@@ -38,7 +38,10 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let state = http::State { seen: seen.clone(), live: live.clone(), browser };
     let routes = http::routes(state, config.allowed_hosts.clone());
     let poll = Poll { config: config.clone(), registry, seen: sender, service: service.clone() };
-    let (served, (), ()) =
-        tokio::join!(service.serve(&config.listen, routes), poll.run(), live.publish(seen, &service.shutdown));
+    let (served, (), ()) = tokio::join!(
+        service.serve(&config.listen, routes),
+        poll.run(),
+        live.publish(seen, &service.shutdown)
+    );
     served
 }

@@ -9,10 +9,7 @@ pub use decode::{Content, Message, Shown};
 
 use decode::Codecs;
 use futures::{StreamExt, stream};
-use kafka::{
-    Cluster, KafkaError, Record,
-    cluster::End,
-};
+use kafka::{Cluster, KafkaError, Record, cluster::End};
 use registry::Registry;
 use serde::Serialize;
 use std::{
@@ -89,21 +86,33 @@ impl Browser {
         let window = asked.window(self.messages_max, &first, &end).map_err(BrowseError::Asked)?;
         let (records, unfinished) = self.read(topic, window.clone(), until).await?;
         let codecs = self.codecs(&records).await;
-        let messages: Vec<Message> = records.iter().map(|record| Message::of(record, &codecs, is_avro)).collect();
+        let messages: Vec<Message> =
+            records.iter().map(|record| Message::of(record, &codecs, is_avro)).collect();
         let (older, newer) = window.next(&messages, &first, &end);
         Ok(Found { topic: topic.to_owned(), messages, first, end, unfinished, older, newer })
     }
 
-    async fn read(&self, topic: &str, window: Window, until: Instant) -> Result<(Vec<Record>, Vec<i32>), KafkaError> {
+    async fn read(
+        &self,
+        topic: &str,
+        window: Window,
+        until: Instant,
+    ) -> Result<(Vec<Record>, Vec<i32>), KafkaError> {
         let (bootstrap, topic) = (self.cluster.bootstrap().to_owned(), topic.to_owned());
-        let failed = |cause: tokio::task::JoinError| KafkaError::Refused { what: "to read".into(), cause: cause.to_string() };
-        tokio::task::spawn_blocking(move || read::read(&bootstrap, &topic, &window, until)).await.map_err(failed)?
+        let failed = |cause: tokio::task::JoinError| KafkaError::Refused {
+            what: "to read".into(),
+            cause: cause.to_string(),
+        };
+        tokio::task::spawn_blocking(move || read::read(&bootstrap, &topic, &window, until))
+            .await
+            .map_err(failed)?
     }
 
     /// What decodes these records, by schema id; for an id that can't be used, why.
     async fn codecs(&self, records: &[Record]) -> Codecs {
         let payloads = records.iter().flat_map(|record| [&record.key, &record.payload]).flatten();
-        let ids: BTreeSet<u32> = payloads.filter_map(|payload| wire::frame::split(payload).ok()).map(|(id, _)| id).collect();
+        let ids: BTreeSet<u32> =
+            payloads.filter_map(|payload| wire::frame::split(payload).ok()).map(|(id, _)| id).collect();
         let ask = |id: u32| async move { (id, self.codec(id).await) };
         stream::iter(ids.into_iter().take(SCHEMAS_MAX)).map(ask).buffer_unordered(SCHEMAS_MAX).collect().await
     }

@@ -38,14 +38,19 @@ impl Oldest {
     /// Looks at the records that groups of `picture` read next and that were not looked at yet, the largest lag first.
     pub async fn look(&mut self, bootstrap: &str, picture: &Picture) -> Result<(), KafkaError> {
         let spots = unread(picture);
-        self.0.retain(|spot, look| spots.contains(spot) && (look.written_at.is_some() || look.looked_at.elapsed() < LOOK_AGAIN));
+        self.0.retain(|spot, look| {
+            spots.contains(spot) && (look.written_at.is_some() || look.looked_at.elapsed() < LOOK_AGAIN)
+        });
         let chosen = choose(spots.into_iter().filter(|spot| !self.0.contains_key(spot)));
         if chosen.is_empty() {
             return Ok(());
         }
         let bootstrap = bootstrap.to_owned();
         let read = tokio::task::spawn_blocking(move || read(&bootstrap, chosen)).await;
-        let found = read.map_err(|cause| KafkaError::Refused { what: "a look at unread records".into(), cause: cause.to_string() })??;
+        let found = read.map_err(|cause| KafkaError::Refused {
+            what: "a look at unread records".into(),
+            cause: cause.to_string(),
+        })??;
         let looked_at = Instant::now();
         self.0.extend(found.into_iter().map(|(spot, written_at)| (spot, Look { written_at, looked_at })));
         Ok(())

@@ -86,7 +86,9 @@ impl View {
         match self {
             View::Topic(name) => kafka.is_some_and(|picture| picture.topic(name).is_none()),
             View::Group(name) => kafka.is_some_and(|picture| picture.group(name).is_none()),
-            View::Schema(name) => seen.schemas.value().is_some_and(|all| all.iter().all(|subject| subject.name != *name)),
+            View::Schema(name) => {
+                seen.schemas.value().is_some_and(|all| all.iter().all(|subject| subject.name != *name))
+            }
             _ => false,
         }
     }
@@ -126,7 +128,13 @@ pub fn said(title: &str, kind: Notice, text: &str) -> Page {
 fn frame(title: &str, section: &str, live: Option<String>, body: Markup) -> Page {
     let item = |(href, label): (&str, &str)| NavItem::new(href, label, href == section);
     let nav = [("/", "Overview"), ("/topics", "Topics"), ("/groups", "Groups"), ("/schemas", "Schemas")];
-    Page { title: title.to_owned(), product: "Control Center", nav: nav.into_iter().map(item).collect(), live, body }
+    Page {
+        title: title.to_owned(),
+        product: "Control Center",
+        nav: nav.into_iter().map(item).collect(),
+        live,
+        body,
+    }
 }
 
 fn way(view: &View) -> Markup {
@@ -148,9 +156,16 @@ fn targets(seen: &Seen) -> Vec<Target> {
         kind: kind.to_owned(),
     };
     let picture = seen.kafka.value();
-    let topics = picture.into_iter().flat_map(|picture| picture.own_topics()).map(|topic| target("topic", "topics", &topic.name));
-    let groups = picture.into_iter().flat_map(|picture| &picture.groups).map(|group| target("group", "groups", &group.name));
-    let subjects = seen.schemas.value().into_iter().flatten().map(|subject| target("schema", "schemas", &subject.name));
+    let topics = picture
+        .into_iter()
+        .flat_map(|picture| picture.own_topics())
+        .map(|topic| target("topic", "topics", &topic.name));
+    let groups = picture
+        .into_iter()
+        .flat_map(|picture| &picture.groups)
+        .map(|group| target("group", "groups", &group.name));
+    let subjects =
+        seen.schemas.value().into_iter().flatten().map(|subject| target("schema", "schemas", &subject.name));
     topics.chain(groups).chain(subjects).take(TARGETS_MAX).collect()
 }
 
@@ -167,7 +182,9 @@ fn seen_at<T>(server: &str, kept: &Kept<T>) -> Markup {
 fn doubt<T>(server: &str, kept: &Kept<T>, every: Duration, now: DateTime<Utc>) -> Markup {
     match failing(kept, every, now) {
         Some(text) => notice(Notice::Error, text),
-        None if kept.good.is_none() => html! { p class="muted" { "Asking " (server) " for the first time." } },
+        None if kept.good.is_none() => {
+            html! { p class="muted" { "Asking " (server) " for the first time." } }
+        }
         None => html! {},
     }
 }

@@ -1,13 +1,6 @@
 //! Asking all servers again and again, each at its own pace, so that one that hangs does not hold up the others.
 
-use crate::{
-    Config, jobs,
-    oldest::Oldest,
-    picture::Picture,
-    schemas,
-    seen::Seen,
-    survey::survey,
-};
+use crate::{Config, jobs, oldest::Oldest, picture::Picture, schemas, seen::Seen, survey::survey};
 use chrono::Utc;
 use kafka::Cluster;
 use postgres::PgPool;
@@ -71,15 +64,21 @@ impl Poll {
         let connected = match pool {
             Some(pool) => pool,
             None => pool.insert(
-                postgres::connect_now(&database.url, &database.password).await.map_err(|cause| cause.to_string())?,
+                postgres::connect_now(&database.url, &database.password)
+                    .await
+                    .map_err(|cause| cause.to_string())?,
             ),
         };
-        jobs::slots(connected).await.map_err(|cause| format!("PostgreSQL at {} did not answer: {cause}", database.url))
+        jobs::slots(connected)
+            .await
+            .map_err(|cause| format!("PostgreSQL at {} did not answer: {cause}", database.url))
     }
 
     async fn schemas(&self) {
         every(SCHEMAS_EVERY, async || {
-            let answer = within(async { schemas::subjects(&self.registry).await.map_err(|cause| cause.to_string()) }).await;
+            let answer =
+                within(async { schemas::subjects(&self.registry).await.map_err(|cause| cause.to_string()) })
+                    .await;
             self.seen.send_modify(|seen| seen.schemas.take(Utc::now(), answer));
         })
         .await;
@@ -87,7 +86,11 @@ impl Poll {
 }
 
 /// One survey, with the age of what is unread. Where that age can't be found out, the rest is shown without it.
-async fn look_at_kafka(cluster: &Cluster, before: Option<Arc<Picture>>, oldest: &mut Oldest) -> Result<Picture, String> {
+async fn look_at_kafka(
+    cluster: &Cluster,
+    before: Option<Arc<Picture>>,
+    oldest: &mut Oldest,
+) -> Result<Picture, String> {
     let survey = survey(cluster).await.map_err(|cause| cause.to_string())?;
     let draft = Picture::of(survey.clone(), before.as_deref(), oldest);
     if let Err(cause) = oldest.look(cluster.bootstrap(), &draft).await {
@@ -108,5 +111,7 @@ async fn every(pause: Duration, mut act: impl AsyncFnMut()) {
 }
 
 async fn within<T>(answer: impl Future<Output = Result<T, String>>) -> Result<T, String> {
-    timeout(ROUND_MAX, answer).await.unwrap_or_else(|_| Err(format!("There was no complete answer within {ROUND_MAX:?}")))
+    timeout(ROUND_MAX, answer)
+        .await
+        .unwrap_or_else(|_| Err(format!("There was no complete answer within {ROUND_MAX:?}")))
 }

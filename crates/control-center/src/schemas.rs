@@ -55,7 +55,11 @@ pub fn fields(schema: &str) -> Vec<Field> {
         default: field.get("default").map(Value::to_string),
         doc: text(field, "doc"),
     };
-    schema.get("fields").and_then(Value::as_array).map(|fields| fields.iter().map(field).collect()).unwrap_or_default()
+    schema
+        .get("fields")
+        .and_then(Value::as_array)
+        .map(|fields| fields.iter().map(field).collect())
+        .unwrap_or_default()
 }
 
 /// A schema as people read it, or as it is where it is not JSON.
@@ -70,7 +74,8 @@ fn kind(schema: &Value) -> String {
         Value::String(name) => name.clone(),
         Value::Array(branches) => {
             // A nullable field reads better with its own type first.
-            let (nulls, others): (Vec<&Value>, Vec<&Value>) = branches.iter().partition(|branch| *branch == "null");
+            let (nulls, others): (Vec<&Value>, Vec<&Value>) =
+                branches.iter().partition(|branch| *branch == "null");
             others.into_iter().chain(nulls).map(kind).collect::<Vec<_>>().join(" or ")
         }
         Value::Object(_) => named(schema),
@@ -89,7 +94,11 @@ fn named(schema: &Value) -> String {
         None => inner("type"),
     };
     match text(schema, "logicalType").as_deref() {
-        Some("decimal") => format!("{base} (decimal {}, {})", inner("precision"), schema.get("scale").map_or("0".into(), kind)),
+        Some("decimal") => format!(
+            "{base} (decimal {}, {})",
+            inner("precision"),
+            schema.get("scale").map_or("0".into(), kind)
+        ),
         Some(logical) => format!("{base} ({logical})"),
         None => base,
     }
@@ -118,7 +127,10 @@ mod tests {
             (json!(["null", {"type": "array", "items": "double"}]), "list of double or null"),
             (json!({"type": "map", "values": "int"}), "map of int"),
             (json!({"type": "enum", "name": "size", "symbols": ["S", "L"]}), "one of S, L"),
-            (json!({"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}), "bytes (decimal 9, 2)"),
+            (
+                json!({"type": "bytes", "logicalType": "decimal", "precision": 9, "scale": 2}),
+                "bytes (decimal 9, 2)",
+            ),
             (json!({"type": "record", "name": "Address", "fields": []}), "record Address"),
         ];
         for (schema, expected) in cases {
@@ -131,10 +143,13 @@ mod tests {
         let schema = json!({"type": "record", "name": "User", "fields": [
             {"name": "id", "type": "string", "doc": "of the source"},
             {"name": "city", "type": ["null", "string"], "default": null}]});
-        let expected = [("id", "string", None, Some("of the source")), ("city", "string or null", Some("null"), None)];
+        let expected =
+            [("id", "string", None, Some("of the source")), ("city", "string or null", Some("null"), None)];
         let found = fields(&schema.to_string());
-        let found: Vec<_> =
-            found.iter().map(|f| (f.name.as_str(), f.kind.as_str(), f.default.as_deref(), f.doc.as_deref())).collect();
+        let found: Vec<_> = found
+            .iter()
+            .map(|f| (f.name.as_str(), f.kind.as_str(), f.default.as_deref(), f.doc.as_deref()))
+            .collect();
         assert_eq!(found, expected);
         assert_eq!(fields("\"string\""), []);
         assert_eq!(fields("no schema"), []);

@@ -71,7 +71,8 @@ fn known<T: Default>(what: &str, answer: Result<T, KafkaError>, troubles: &mut V
 
 async fn groups(cluster: &Cluster, mut names: Vec<String>, troubles: &mut Vec<String>) -> Groups {
     if names.len() > GROUPS_MAX {
-        troubles.push(format!("There are {} consumer groups; the first {GROUPS_MAX} are shown.", names.len()));
+        troubles
+            .push(format!("There are {} consumer groups; the first {GROUPS_MAX} are shown.", names.len()));
         names.truncate(GROUPS_MAX);
     }
     let ask = |name: String| async move {

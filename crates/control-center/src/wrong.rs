@@ -1,8 +1,8 @@
 //! What is wrong, in sentences: the first thing that the overview says. Pure.
 
 use crate::{
-    picture::{Group, Kind, Picture, Topic, Trend},
     pages::{counted, href},
+    picture::{Group, Kind, Picture, Topic, Trend},
     poll::{JOBS_EVERY, KAFKA_EVERY, SCHEMAS_EVERY},
     seen::{Kept, Seen},
 };
@@ -47,7 +47,10 @@ pub fn failing<T>(kept: &Kept<T>, every: Duration, now: DateTime<Utc>) -> Option
         Some(at) => format!("What is shown was true {}", format::relative(at, now)),
         None => "It was not seen since this process was started".to_owned(),
     };
-    Some(format!("{reason}{end} First failure {since}; retrying with pauses of {} s. {shown}.", every.as_secs()))
+    Some(format!(
+        "{reason}{end} First failure {since}; retrying with pauses of {} s. {shown}.",
+        every.as_secs()
+    ))
 }
 
 fn unreachable(seen: &Seen, now: DateTime<Utc>) -> Vec<Wrong> {
@@ -88,7 +91,8 @@ fn under_replicated(picture: &Picture) -> Option<Wrong> {
 
 /// The brokers that should hold copies and are not there.
 fn missing_brokers(picture: &Picture) -> String {
-    let declared = picture.topics.iter().flat_map(|topic| &topic.partitions).flat_map(|partition| &partition.replicas);
+    let declared =
+        picture.topics.iter().flat_map(|topic| &topic.partitions).flat_map(|partition| &partition.replicas);
     let missing: BTreeSet<i32> =
         declared.copied().filter(|id| !picture.brokers.iter().any(|broker| broker.id == *id)).collect();
     match missing.iter().map(i32::to_string).collect::<Vec<_>>().as_slice() {
@@ -127,17 +131,27 @@ fn behind(group: &Group, at: DateTime<Utc>, now: DateTime<Utc>) -> Option<Wrong>
 
 /// One sentence for all, because they mostly have one cause.
 fn unknown(picture: &Picture) -> Option<Wrong> {
-    let unknown: Vec<&Group> = ours(picture).filter(|group| group.trend(picture.at) == Trend::Unknown).collect();
-    let reason = unknown.iter().find_map(|group| group.problem.as_deref()).unwrap_or("a partition's leader does not answer.");
-    let text = format!("The lag of {} is not known: {reason}", names(unknown.iter().map(|group| group.name.as_str())));
+    let unknown: Vec<&Group> =
+        ours(picture).filter(|group| group.trend(picture.at) == Trend::Unknown).collect();
+    let reason = unknown
+        .iter()
+        .find_map(|group| group.problem.as_deref())
+        .unwrap_or("a partition's leader does not answer.");
+    let text = format!(
+        "The lag of {} is not known: {reason}",
+        names(unknown.iter().map(|group| group.name.as_str()))
+    );
     (!unknown.is_empty()).then(|| warning(text, Some("/groups".into())))
 }
 
 fn failed_slots(seen: &Seen) -> Vec<Wrong> {
     let failed = seen.jobs.value().into_iter().flatten().filter(|slot| slot.state == "failed");
     let told = failed.map(|slot| {
-        let reason = slot.reason.as_deref().unwrap_or("no reason is told.");
-        severe(format!("Slot {} of job {} has failed: {reason}", slot.slot, slot.job), Some("/groups".into()))
+        let reason = slot.reason.as_deref().unwrap_or("no reason is told").trim_end_matches('.');
+        severe(
+            format!("Slot {} of job {} has failed: {reason}.", slot.slot, slot.job),
+            Some("/groups".into()),
+        )
     });
     told.collect()
 }

@@ -1,1 +1,66 @@
-//! e2e
+//! End-to-end tests on the running stack: the first tests to read are `tests/life_of_a_record.rs` and `tests/life_of_a_run.rs`.
+//!
+//! This library is what they share: the stack's outside, asked as a user would ask it.
+
+use cassandra::Cassandra;
+use model::Secret;
+use postgres::PgPool;
+use serde_json::Value;
+use test_support::{Stack, eventually, http};
+
+/// The running stack with its clients.
+pub struct World {
+    pub stack: Stack,
+    pub http: reqwest::Client,
+}
+
+impl World {
+    pub fn running() -> Self {
+        Self { stack: Stack::running(), http: http() }
+    }
+
+    pub async fn cassandra(&self) -> Cassandra {
+        Cassandra::connect_now(self.stack.address("cassandra")).await.expect("Cassandra answers")
+    }
+
+    pub async fn postgres(&self, database: &str) -> PgPool {
+        let password = Secret::new(self.stack.postgres_password());
+        postgres::connect_now(&self.stack.postgres_url(database), &password).await.expect("PostgreSQL answers")
+    }
+
+    /// Sends JSON lines to the producer. Answers the status and the body.
+    pub async fn send(&self, stream: &str, lines: &str, query: &str) -> (u16, Value) {
+        let url = format!("{}/v1/streams/{stream}/records{query}", self.stack.address("producer"));
+        let answer = self.http.post(url).header("content-type", "application/x-ndjson").body(lines.to_owned()).send().await.expect("the producer answers");
+        (answer.status().as_u16(), answer.json().await.expect("its answer is JSON"))
+    }
+
+    pub async fn get(&self, process: &str, path: &str) -> Value {
+        let answer = self.http.get(format!("{}{path}", self.stack.address(process))).send().await.expect("the process answers");
+        answer.json().await.expect("its answer is JSON")
+    }
+
+    pub async fn page(&self, process: &str, path: &str) -> String {
+        let answer = self.http.get(format!("{}{path}", self.stack.address(process))).send().await.expect("the process answers");
+        assert!(answer.status().is_success(), "{path}: {}", answer.status());
+        answer.text().await.expect("its answer is text")
+    }
+
+    /// Triggers a DAG and waits until the run has ended. Answers the run with its tasks.
+    pub async fn run_to_the_end(&self, dag: &str, idempotency_key: &str) -> Value {
+        let id = self.trigger(dag, idempotency_key).await["run_id"].as_str().expect("a run id").to_owned();
+        eventually(&format!("run {id} of {dag} ends"), || async {
+            let found = self.get("scheduler", &format!("/api/v1/runs/{id}")).await;
+            (!matches!(found["run"]["state"].as_str(), Some("queued" | "running"))).then_some(found)
+        })
+        .await
+    }
+
+    pub async fn trigger(&self, dag: &str, idempotency_key: &str) -> Value {
+        let url = format!("{}/api/v1/dags/{dag}/runs", self.stack.address("scheduler"));
+        let body = serde_json::json!({ "idempotency_key": idempotency_key });
+        let answer = self.http.post(url).json(&body).send().await.expect("the scheduler answers");
+        assert!(answer.status().is_success(), "{}", answer.text().await.unwrap_or_default());
+        answer.json().await.expect("its answer is JSON")
+    }
+}

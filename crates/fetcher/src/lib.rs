@@ -13,6 +13,7 @@ mod get;
 mod http;
 mod ledger;
 mod page;
+mod running;
 mod shape;
 mod trouble;
 mod variables;

@@ -16,6 +16,7 @@ mod spec;
 
 // From SQL to a plan.
 mod check;
+mod check_bundle;
 mod compile;
 mod derive;
 mod plan;
@@ -40,6 +41,7 @@ mod shape;
 
 pub mod steps;
 
+pub use check_bundle::check_bundle;
 pub use commit::{Commit, DeadRow, OutRow};
 pub use compile::compile;
 pub use decode::{Decoded, Decoder, DecoderError, InBatch, InRecord};

@@ -7,7 +7,6 @@ use pipeline::Pipeline;
 use queue::Queue;
 use std::{
     collections::HashMap,
-    path::PathBuf,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -20,7 +19,6 @@ pub struct Outside {
     pub cluster: Cluster,
     pub http: reqwest::Client,
     pub fetcher_url: String,
-    pub config_dir: PathBuf,
     analytics_settings: service::settings::Postgres,
     cassandra_hosts: String,
     analytics: Arc<OnceCell<postgres::PgPool>>,
@@ -40,7 +38,6 @@ impl Outside {
             // How long an answer may take is each task's timeout.
             http: reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_MAX).build()?,
             fetcher_url: config.fetcher_url.clone(),
-            config_dir: config.config_dir.clone(),
             analytics_settings: config.analytics.clone(),
             cassandra_hosts: config.cassandra.hosts.clone(),
             analytics: Arc::default(),

@@ -1,7 +1,7 @@
 //! From the folder of pipelines to what is published. A bad edit is told and changes nothing.
 
 use crate::{Config, outside::Outside};
-use pipeline::{Bundle, Pipeline, Problem};
+use pipeline::{Bundle, Problem};
 use service::Service;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -65,7 +65,7 @@ async fn publish(outside: &Outside, loaded: &Loaded) -> Result<(), sqlx::Error> 
     let mut problems = loaded.problems.clone();
     let mut good = vec![];
     for bundle in loaded.bundles.values() {
-        match check(bundle) {
+        match query::check_bundle(bundle) {
             Ok(pipeline) => good.push((bundle, pipeline)),
             Err(found) => problems.extend(found),
         }
@@ -83,25 +83,6 @@ async fn publish(outside: &Outside, loaded: &Loaded) -> Result<(), sqlx::Error> 
     retire(outside, loaded).await?;
     problems.iter().for_each(|problem| tracing::warn!("not published: {problem}"));
     keep(outside, &problems).await
-}
-
-/// A pipeline's own checks, and its jobs' SQL. What does not compile is not published, so that workers never see it.
-pub fn check(bundle: &Bundle) -> Result<Pipeline, Vec<Problem>> {
-    let pipeline = Pipeline::parse(bundle)?;
-    let problems: Vec<Problem> = pipeline.jobs.values().filter_map(|job| job_problem(&pipeline, job)).collect();
-    if problems.is_empty() { Ok(pipeline) } else { Err(problems) }
-}
-
-fn job_problem(pipeline: &Pipeline, job: &pipeline::Job) -> Option<Problem> {
-    let file = format!("{}/{}", pipeline.name, job.sql);
-    match query::compile(&query::JobSpec::of(pipeline, job)) {
-        Err(cause) => Some(Problem::new(file, cause.line.unwrap_or(1) as usize, cause.message)),
-        Ok(compiled) if compiled.needs_one_slot() && job.slots > 1 => {
-            let message = format!("the grouping key does not contain the stream's key: job \"{}\" needs slots = 1", job.name);
-            Some(Problem::new(file, 1, message))
-        }
-        Ok(_) => None,
-    }
 }
 
 /// A pipeline whose folder is gone is retired; one whose files can't be read stays.

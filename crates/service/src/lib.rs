@@ -46,8 +46,10 @@ where
             return ExitCode::from(2);
         }
     };
-    if arguments.health {
-        return health::ask(&loaded.listen);
+    match arguments.asked {
+        Asked::Run => {}
+        Asked::Health => return health::ask(&loaded.listen),
+        Asked::CheckConfig => return ExitCode::SUCCESS,
     }
     start_log();
     match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
@@ -61,7 +63,13 @@ where
 
 struct Arguments {
     config: PathBuf,
-    health: bool,
+    asked: Asked,
+}
+
+enum Asked {
+    Run,
+    Health,
+    CheckConfig,
 }
 
 impl Arguments {
@@ -73,16 +81,22 @@ impl Arguments {
             .about(format!("{process}: a process of Millrace. Settings come from the file, then from MILLRACE_* variables."))
             .arg(config.default_value(format!("config/{process}.toml")).global(true))
             .subcommand(Command::new("health").about("Asks the running process whether it is ready; exit code 0 or 1"))
+            .subcommand(Command::new("check-config").about("Reads the configuration and does nothing else; exit code 0 or 2"))
             .get_matches();
         let config = found.get_one::<PathBuf>("config").cloned().unwrap_or_default();
-        Self { config, health: found.subcommand_name() == Some("health") }
+        let asked = match found.subcommand_name() {
+            Some("health") => Asked::Health,
+            Some("check-config") => Asked::CheckConfig,
+            _ => Asked::Run,
+        };
+        Self { config, asked }
     }
 }
 
 fn start_log() {
     use tracing_subscriber::{EnvFilter, fmt, prelude::*};
-    // librdkafka says at WARN what it retries by itself.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,librdkafka=error,rdkafka=error"));
+    // The drivers tell at ERROR what they retry by themselves; what they give up comes back to us as an error.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,librdkafka=off,rdkafka=off,scylla=off"));
     let json = std::env::var("MILLRACE_LOG").is_ok_and(|format| format == "json");
     let registry = tracing_subscriber::registry().with(filter);
     if json { registry.with(fmt::layer().json()).init() } else { registry.with(fmt::layer().with_ansi(false)).init() }

@@ -7,8 +7,9 @@ use crate::{
     status::Status,
     store::Places,
 };
-use kafka::{KafkaError, Outgoing, RECORD_ID, Record};
+use kafka::{Cluster, KafkaError, Outgoing, RECORD_ID, Record, TopicSpec};
 use model::{DeadLetter, Incarnation, Retry, Stage};
+use pipeline::Stream;
 use service::CancellationToken;
 use std::time::Duration;
 use wire::passed::Offsets;
@@ -69,6 +70,7 @@ impl<'a, S: Store> Drive<'a, S> {
             KafkaError::NoTopic { topic } => format!("waiting for the topic {topic}, which its first writer makes"),
             other => other.to_string(),
         })?;
+        ensure_dead_topic(&context.cluster, &target.stream).await.map_err(|cause| cause.to_string())?;
         let life = postgres::incarnation::resolve(&context.metadata, &topic.name, topic.id).await.map_err(|cause| cause.to_string())?;
         let places = context.store.places(target, topic.id).await.map_err(|cause| cause.to_string())?;
         let feed = Feed::start(&context.cluster, &topic.name, &target.table.group(), places.clone()).await.map_err(|cause| cause.to_string())?;
@@ -165,4 +167,10 @@ impl<'a, S: Store> Drive<'a, S> {
             tracing::warn!("the height of {} was not kept: {cause}", self.life.topic);
         }
     }
+}
+
+/// Made before the first record is read: a record that can't be a row must have somewhere to go.
+async fn ensure_dead_topic(cluster: &Cluster, stream: &Stream) -> Result<(), KafkaError> {
+    let spec = TopicSpec::new(model::dead::topic_of(&stream.name), stream.partitions as usize, stream.replication, None);
+    kafka::topics::ensure(cluster, &[spec]).await
 }

@@ -1,7 +1,7 @@
 //! One drive per declared table, started and stopped as the published pipelines change.
 
 use crate::{Store, Target, drive::drive};
-use kafka::{Cluster, KafkaError, Sender, TopicSpec};
+use kafka::{Cluster, Sender};
 use pipeline::{Published, Store as StoreName, Stream};
 use prometheus::IntCounterVec;
 use registry::Registry;
@@ -103,16 +103,8 @@ async fn change<S: Store>(context: &Context<S>, running: &mut Running, wanted: B
         if running.contains_key(&name) {
             continue;
         }
-        if let Err(cause) = ensure_dead_topic(&context.cluster, &target.stream).await {
-            tracing::warn!("{cause}; dead letters wait until it is there");
-        }
         let stop = CancellationToken::new();
         let handle = tokio::spawn(drive(context.clone(), target.clone(), stop.clone()));
         running.insert(name, (target, stop, handle));
     }
-}
-
-async fn ensure_dead_topic(cluster: &Cluster, stream: &Stream) -> Result<(), KafkaError> {
-    let spec = TopicSpec::new(model::dead::topic_of(&stream.name), stream.partitions as usize, stream.replication, None);
-    kafka::topics::ensure(cluster, &[spec]).await
 }

@@ -23,7 +23,10 @@ use std::collections::HashMap;
 pub fn routes() -> Router<State> {
     Router::new()
         .route("/overview", get(overview))
-        .route("/topics", get(async |Held(state): Held<State>| kafka(&state.seen(), |picture, _| topics(picture))))
+        .route(
+            "/topics",
+            get(async |Held(state): Held<State>| kafka(&state.seen(), |picture, _| topics(picture))),
+        )
         .route("/topics/{name}", get(topic))
         .route("/topics/{name}/messages", get(messages))
         .route("/groups", get(groups))
@@ -79,10 +82,17 @@ async fn topic(Held(state): Held<State>, Path(name): Path<String>) -> Response {
     });
     let schema = seen.subject_of(&name).map(|subject| &subject.name);
     let readers: Vec<Value> = readers.collect();
-    kafka(&seen, |_, _| json!({ "topic": topic, "records_kept": topic.kept(), "groups": readers, "schema": schema }))
+    kafka(
+        &seen,
+        |_, _| json!({ "topic": topic, "records_kept": topic.kept(), "groups": readers, "schema": schema }),
+    )
 }
 
-async fn messages(Held(state): Held<State>, Path(topic): Path<String>, Query(query): Query<HashMap<String, String>>) -> Response {
+async fn messages(
+    Held(state): Held<State>,
+    Path(topic): Path<String>,
+    Query(query): Query<HashMap<String, String>>,
+) -> Response {
     match browse(&state, &topic, Asked::parse(&query)).await {
         Ok(found) => Json(found).into_response(),
         Err(cause) => problem(status(&cause), cause.to_string()),
@@ -120,15 +130,21 @@ async fn group(Held(state): Held<State>, Path(name): Path<String>) -> Response {
     let seen = state.seen();
     let Some(picture) = seen.kafka.value() else { return unseen(&seen) };
     let Some(group) = picture.group(&name) else { return missing("group", &name) };
-    kafka(&seen, |picture, now| json!({ "summary": group_line(group, picture.at, now), "partitions": group.topics }))
+    kafka(
+        &seen,
+        |picture, now| json!({ "summary": group_line(group, picture.at, now), "partitions": group.topics }),
+    )
 }
 
 async fn schemas(Held(state): Held<State>) -> Response {
     let seen = state.seen();
     let Some(subjects) = seen.schemas.value() else { return unasked(&seen) };
     let line = |subject: &Subject| {
-        let versions: Vec<Value> =
-            subject.versions.iter().map(|version| json!({ "version": version.version, "id": version.id })).collect();
+        let versions: Vec<Value> = subject
+            .versions
+            .iter()
+            .map(|version| json!({ "version": version.version, "id": version.id }))
+            .collect();
         json!({ "subject": subject.name, "versions": versions })
     };
     let subjects: Vec<Value> = subjects.iter().map(line).collect();
@@ -138,7 +154,9 @@ async fn schemas(Held(state): Held<State>) -> Response {
 async fn schema(Held(state): Held<State>, Path(name): Path<String>) -> Response {
     let seen = state.seen();
     let Some(subjects) = seen.schemas.value() else { return unasked(&seen) };
-    let Some(subject) = subjects.iter().find(|subject| subject.name == name) else { return missing("subject", &name) };
+    let Some(subject) = subjects.iter().find(|subject| subject.name == name) else {
+        return missing("subject", &name);
+    };
     let fields = subject.latest().map(|latest| fields(&latest.schema));
     answer(&seen.schemas, json!({ "subject": subject.name, "versions": subject.versions, "fields": fields }))
 }
@@ -164,11 +182,17 @@ fn stale<T>(kept: &Kept<T>) -> Option<&str> {
 }
 
 fn unseen(seen: &Seen) -> Response {
-    problem(StatusCode::SERVICE_UNAVAILABLE, stale(&seen.kafka).unwrap_or("Kafka has not answered yet: try again"))
+    problem(
+        StatusCode::SERVICE_UNAVAILABLE,
+        stale(&seen.kafka).unwrap_or("Kafka has not answered yet: try again"),
+    )
 }
 
 fn unasked(seen: &Seen) -> Response {
-    problem(StatusCode::SERVICE_UNAVAILABLE, stale(&seen.schemas).unwrap_or("the schema registry has not answered yet: try again"))
+    problem(
+        StatusCode::SERVICE_UNAVAILABLE,
+        stale(&seen.schemas).unwrap_or("the schema registry has not answered yet: try again"),
+    )
 }
 
 fn missing(what: &str, name: &str) -> Response {

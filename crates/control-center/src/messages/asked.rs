@@ -54,7 +54,9 @@ impl Asked {
         let place = match (number(query, "offset")?, number(query, "before")?) {
             (None, None) => Place::Newest,
             (Some(_), Some(_)) => return Err("Give either offset or before, not both.".into()),
-            _ if partition.is_none() => return Err("An offset has a meaning only in a partition: choose one.".into()),
+            _ if partition.is_none() => {
+                return Err("An offset has a meaning only in a partition: choose one.".into());
+            }
             (Some(offset), None) => Place::From(offset),
             (None, Some(before)) => Place::Before(before),
         };
@@ -68,14 +70,20 @@ impl Asked {
             let last = end.0.keys().last().copied().unwrap_or(0);
             return Err(format!("There is no partition {missing}: they are 0 to {last}."));
         }
-        let chosen = end.0.iter().filter(|(partition, _)| self.partition.is_none_or(|only| only == **partition));
+        let chosen =
+            end.0.iter().filter(|(partition, _)| self.partition.is_none_or(|only| only == **partition));
         let range = |(partition, end): (&i32, &i64)| {
             let first = first.0.get(partition).copied().unwrap_or(0).min(*end);
             let (from, to) = self.place.range(limit, first, *end);
             Range { partition: *partition, from, to }
         };
         let ranges = chosen.map(range).filter(|range| range.from < range.to).collect();
-        Ok(Window { ranges, limit, last: !matches!(self.place, Place::From(_)), one: self.partition.is_some() })
+        Ok(Window {
+            ranges,
+            limit,
+            last: !matches!(self.place, Place::From(_)),
+            one: self.partition.is_some(),
+        })
     }
 }
 
@@ -98,7 +106,8 @@ impl Window {
         let (true, [range]) = (self.one, self.ranges.as_slice()) else { return (None, None) };
         let offsets = || shown.iter().map(|message| message.offset);
         let lowest = offsets().min().unwrap_or(range.from);
-        let behind = offsets().max().map_or(range.to, |highest| if self.last { range.to } else { highest + 1 });
+        let behind =
+            offsets().max().map_or(range.to, |highest| if self.last { range.to } else { highest + 1 });
         let older = first.0.get(&range.partition).is_some_and(|first| *first < lowest).then_some(lowest);
         let newer = end.0.get(&range.partition).is_some_and(|end| behind < *end).then_some(behind);
         (older, newer)
@@ -108,7 +117,10 @@ impl Window {
 fn number<T: FromStr>(query: &HashMap<String, String>, name: &str) -> Result<Option<T>, String> {
     match query.get(name).map(|text| text.trim()) {
         None | Some("") => Ok(None),
-        Some(text) => text.parse().map(Some).map_err(|_| format!("{name}: \"{text}\" is not a whole number in its range.")),
+        Some(text) => text
+            .parse()
+            .map(Some)
+            .map_err(|_| format!("{name}: \"{text}\" is not a whole number in its range.")),
     }
 }
 

@@ -52,7 +52,9 @@ pub type Codecs = HashMap<u32, Result<Codec, String>>;
 impl Message {
     /// `is_avro` says that the topic has a schema: a value without one is then told as wrong.
     pub fn of(record: &Record, codecs: &Codecs, is_avro: bool) -> Self {
-        let text = |(name, value): &(String, bytes::Bytes)| (name.clone(), String::from_utf8_lossy(value).into_owned());
+        let text = |(name, value): &(String, bytes::Bytes)| {
+            (name.clone(), String::from_utf8_lossy(value).into_owned())
+        };
         Self {
             partition: record.partition,
             offset: record.offset,
@@ -103,7 +105,9 @@ impl Shown {
 
 fn decode(id: u32, body: &[u8], codecs: &Codecs) -> Result<Value, String> {
     match codecs.get(&id) {
-        Some(Ok(codec)) => codec.decode(body).map(|value| to_json(&value)).map_err(|cause| format!("schema {id}: {cause}")),
+        Some(Ok(codec)) => {
+            codec.decode(body).map(|value| to_json(&value)).map_err(|cause| format!("schema {id}: {cause}"))
+        }
         Some(Err(reason)) => Err(reason.clone()),
         None => Err(format!("schema {id} was not looked up: the messages name too many different ones")),
     }
@@ -129,7 +133,11 @@ mod tests {
         {"name": "id", "type": "string"}, {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}}]}"#;
 
     fn codecs() -> Codecs {
-        [(7, Ok(Codec::parse(SCHEMA).unwrap())), (8, Err("the registry does not know schema id 8".to_owned()))].into()
+        [
+            (7, Ok(Codec::parse(SCHEMA).unwrap())),
+            (8, Err("the registry does not know schema id 8".to_owned())),
+        ]
+        .into()
     }
 
     fn framed(id: u32, body: &[u8]) -> Vec<u8> {
@@ -149,7 +157,12 @@ mod tests {
         let cases: [(Vec<u8>, bool, Shown, Option<&str>); 7] = [
             (framed(7, &user()), true, Shown::Json(json!({"id": "u1", "at": "1970-01-01T00:00:01Z"})), None),
             (cut.clone(), true, Shown::Bytes(cut), Some("schema 7: the Avro body does not fit")),
-            (framed(8, b"x"), false, Shown::Bytes(framed(8, b"x")), Some("the registry does not know schema id 8")),
+            (
+                framed(8, b"x"),
+                false,
+                Shown::Bytes(framed(8, b"x")),
+                Some("the registry does not know schema id 8"),
+            ),
             (framed(9, b"x"), false, Shown::Bytes(framed(9, b"x")), Some("schema 9 was not looked up")),
             (b"{\"id\": 1".to_vec(), false, text("{\"id\": 1"), None),
             (b"{\"id\": 1".to_vec(), true, text("{\"id\": 1"), Some("the first byte is 0x7b")),
@@ -159,7 +172,10 @@ mod tests {
             let found = Content::of(&bytes, &codecs(), is_avro);
             assert_eq!(found.shown, shown);
             let told = found.problem.as_deref();
-            assert!(told.is_some() == problem.is_some() && told.unwrap_or("").starts_with(problem.unwrap_or("")), "{told:?}");
+            assert!(
+                told.is_some() == problem.is_some() && told.unwrap_or("").starts_with(problem.unwrap_or("")),
+                "{told:?}"
+            );
         }
     }
 

@@ -8,7 +8,12 @@ use std::{collections::VecDeque, time::Instant};
 pub const BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Reads what the window wants, the newest first, and answers with it the partitions that were not finished at `until`.
-pub fn read(bootstrap: &str, topic: &str, window: &Window, until: Instant) -> Result<(Vec<Record>, Vec<i32>), KafkaError> {
+pub fn read(
+    bootstrap: &str,
+    topic: &str,
+    window: &Window,
+    until: Instant,
+) -> Result<(Vec<Record>, Vec<i32>), KafkaError> {
     if window.ranges.is_empty() {
         return Ok((vec![], vec![]));
     }
@@ -17,15 +22,22 @@ pub fn read(bootstrap: &str, topic: &str, window: &Window, until: Instant) -> Re
     reader.assign(&window.ranges.iter().map(place).collect::<Vec<_>>())?;
     let mut shelves = shelves(window);
     while shelves.iter().any(|shelf| !shelf.done) {
-        let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else { break };
+        let Some(left) = until.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) else {
+            break;
+        };
         match reader.poll(left)? {
             Polled::Record(record) => {
-                if let Some(shelf) = shelves.iter_mut().find(|shelf| shelf.range.partition == record.partition) {
+                if let Some(shelf) =
+                    shelves.iter_mut().find(|shelf| shelf.range.partition == record.partition)
+                {
                     shelf.put(record);
                 }
             }
             Polled::End { partition, .. } => {
-                shelves.iter_mut().filter(|shelf| shelf.range.partition == partition).for_each(|shelf| shelf.done = true);
+                shelves
+                    .iter_mut()
+                    .filter(|shelf| shelf.range.partition == partition)
+                    .for_each(|shelf| shelf.done = true);
             }
             Polled::Nothing => {}
         }
@@ -89,7 +101,9 @@ impl Shelf {
 
 fn size(record: &Record) -> usize {
     let headers: usize = record.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    record.key.as_ref().map_or(0, |key| key.len()) + record.payload.as_ref().map_or(0, |payload| payload.len()) + headers
+    record.key.as_ref().map_or(0, |key| key.len())
+        + record.payload.as_ref().map_or(0, |payload| payload.len())
+        + headers
 }
 
 fn newest(shelves: Vec<Shelf>, limit: usize) -> Vec<Record> {
@@ -158,7 +172,8 @@ mod tests {
         for (shelf, offset) in [(0, 1), (0, 4), (1, 2), (1, 4)] {
             shelves[shelf].put(record(shelf as i32, offset));
         }
-        let found: Vec<_> = newest(shelves, 3).iter().map(|record| (record.partition, record.offset)).collect();
+        let found: Vec<_> =
+            newest(shelves, 3).iter().map(|record| (record.partition, record.offset)).collect();
         assert_eq!(found, [(1, 4), (0, 4), (1, 2)]);
     }
 }

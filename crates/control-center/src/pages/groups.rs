@@ -10,7 +10,8 @@ use crate::{
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
 use web::{
-    Chart, Header, Row, Series, State, actions, chart, count, elapsed, empty, filter, format, key_value, section, sparkline, state_as, table, time,
+    Chart, Header, Row, Series, State, actions, chart, count, elapsed, empty, filter, format, key_value,
+    section, sparkline, state_as, table, time,
 };
 
 pub fn body(seen: &Seen, now: DateTime<Utc>) -> Markup {
@@ -44,7 +45,10 @@ fn row(group: &Group, at: DateTime<Utc>, now: DateTime<Utc>) -> Row {
         vec![
             link("groups", &group.name),
             how(group, at),
-            sparkline(group.lags.values(), &group.lag().map_or_else(|| format::UNKNOWN.to_owned(), format::count)),
+            sparkline(
+                group.lags.values(),
+                &group.lag().map_or_else(|| format::UNKNOWN.to_owned(), format::count),
+            ),
             age(group.lag(), group.oldest(), now),
             joined(group.topics.keys().map(|topic| link("topics", topic))),
             html! { (group.kind.word()) },
@@ -73,12 +77,14 @@ fn age(lag: Option<u64>, oldest: Option<DateTime<Utc>>, now: DateTime<Utc>) -> M
 
 /// The groups that read one topic, with their lag on it.
 pub fn of_topic(topic: &str, readers: &[&Group], at: DateTime<Utc>, now: DateTime<Utc>) -> Markup {
-    let headers = ["Group".into(), "State".into(), Header::number("Lag here"), Header::number("Oldest unread")];
+    let headers =
+        ["Group".into(), "State".into(), Header::number("Lag here"), Header::number("Oldest unread")];
     let row = |group: &&Group| {
         let places = group.topics.get(topic).map(Vec::as_slice).unwrap_or_default();
         let lag = places.iter().map(|place| place.lag).sum();
         let oldest = places.iter().filter_map(|place| place.oldest).min();
-        let cells = vec![link("groups", &group.name), how(group, at), known(lag, count), age(lag, oldest, now)];
+        let cells =
+            vec![link("groups", &group.name), how(group, at), known(lag, count), age(lag, oldest, now)];
         Row::with_id(format!("reader-{}", group.name), cells)
     };
     table("readers", "Groups that read this topic", &headers, &readers.iter().map(row).collect::<Vec<_>>())
@@ -86,7 +92,8 @@ pub fn of_topic(topic: &str, readers: &[&Group], at: DateTime<Utc>, now: DateTim
 
 /// The page of one group.
 pub fn one(name: &str, seen: &Seen, now: DateTime<Utc>) -> Markup {
-    let Some((picture, group)) = seen.kafka.value().and_then(|picture| Some((picture, picture.group(name)?))) else {
+    let Some((picture, group)) = seen.kafka.value().and_then(|picture| Some((picture, picture.group(name)?)))
+    else {
         return html! { (kafka_doubt(seen, now)) @if seen.kafka.value().is_some() { (empty(&format!("There is no consumer group {name}."), "millrace job list")) } };
     };
     html! {
@@ -109,7 +116,8 @@ pub fn one(name: &str, seen: &Seen, now: DateTime<Utc>) -> Markup {
 
 fn lag_chart(group: &Group, picture: &Picture) -> Markup {
     let (Some(from), Some(to)) = (picture.times.first(), picture.times.last()) else { return html! {} };
-    let series = [Series { name: "records".into(), points: picture.points(|back| group.lags.from_end(back)) }];
+    let series =
+        [Series { name: "records".into(), points: picture.points(|back| group.lags.from_end(back)) }];
     let say = |lag: f64| format::count(lag as u64);
     chart(&Chart { id: "lag", title: "Lag", from: *from, to: *to, say, series: &series })
 }
@@ -134,11 +142,17 @@ fn per_partition(topic: &str, places: &[Place], now: DateTime<Utc>) -> Markup {
         ];
         Row::with_id(format!("place-{topic}-{}", place.partition), cells)
     };
-    table(&format!("places-{topic}"), &format!("Partitions of {topic}"), &headers, &places.iter().map(row).collect::<Vec<_>>())
+    table(
+        &format!("places-{topic}"),
+        &format!("Partitions of {topic}"),
+        &headers,
+        &places.iter().map(row).collect::<Vec<_>>(),
+    )
 }
 
 fn slots(seen: &Seen, now: DateTime<Utc>) -> Markup {
-    let none = "No streaming job is deployed. The slots of jobs are listed here with the worker that runs them.";
+    let none =
+        "No streaming job is deployed. The slots of jobs are listed here with the worker that runs them.";
     html! {
         (doubt("PostgreSQL", &seen.jobs, JOBS_EVERY, now))
         @match seen.jobs.value() {

@@ -74,7 +74,13 @@ fn way(topic: &str, limit: usize, asked: &Asked, found: &Found) -> Markup {
 }
 
 fn listed(messages: &[Message]) -> Markup {
-    let headers = [Header::number("Offset"), Header::number("Partition"), "Written".into(), "Key".into(), "Value".into()];
+    let headers = [
+        Header::number("Offset"),
+        Header::number("Partition"),
+        "Written".into(),
+        "Key".into(),
+        "Value".into(),
+    ];
     table("messages", "Messages", &headers, &messages.iter().map(row).collect::<Vec<_>>())
 }
 
@@ -102,7 +108,8 @@ fn value(message: &Message) -> Markup {
     // A dead letter is there for its reason.
     let reason = message.header("reason").map(str::to_owned);
     let problem = message.value.as_ref().and_then(|value| value.problem.clone());
-    let line = message.value.as_ref().map_or_else(|| "no value: a tombstone".to_owned(), |value| value.shown.line());
+    let line =
+        message.value.as_ref().map_or_else(|| "no value: a tombstone".to_owned(), |value| value.shown.line());
     html! {
         details {
             summary {

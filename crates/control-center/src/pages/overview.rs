@@ -10,8 +10,8 @@ use chrono::{DateTime, Utc};
 use kafka::cluster::Broker;
 use maud::{Markup, html};
 use web::{
-    Chart, Figure, Header, Notice, Row, Series, State, bytes, chart, count, empty, figures, format, notice, section,
-    state_as, table, time,
+    Chart, Figure, Header, Notice, Row, Series, State, bytes, chart, count, empty, figures, format, notice,
+    section, state_as, table, time,
 };
 
 pub fn body(seen: &Seen, now: DateTime<Utc>) -> Markup {
@@ -54,10 +54,15 @@ fn summary(seen: &Seen, picture: &Picture, wrong: &[Wrong]) -> Markup {
     let figure = |label: &str, value: Markup, note: Markup| Figure { label: label.into(), value, note };
     let own: Vec<&Topic> = picture.own_topics().collect();
     let partitions: usize = own.iter().map(|topic| topic.partitions.len()).sum();
-    let kept: u64 = own.iter().filter(|topic| topic.dead_letters_of().is_none()).map(|topic| topic.kept()).sum();
+    let kept: u64 =
+        own.iter().filter(|topic| topic.dead_letters_of().is_none()).map(|topic| topic.kept()).sum();
     let size: Option<u64> = picture.topics.iter().map(Topic::bytes).sum();
     figures(&[
-        figure("State", health(seen, wrong), html! { (counted(picture.brokers.len() as u64, "broker")) @if let Some(at) = seen.kafka.at() { ", seen " (time(at)) } }),
+        figure(
+            "State",
+            health(seen, wrong),
+            html! { (counted(picture.brokers.len() as u64, "broker")) @if let Some(at) = seen.kafka.at() { ", seen " (time(at)) } },
+        ),
         figure("Topics", count(own.len() as u64), html! { (counted(partitions as u64, "partition")) }),
         figure("Records kept", count(kept), html! { "markers are counted" }),
         figure("On disk", known(size, bytes), html! { "all replicas" }),
@@ -84,7 +89,8 @@ fn behind(picture: &Picture) -> Figure {
 }
 
 fn dead_letters(own: &[&Topic]) -> Figure {
-    let dead: Vec<&&Topic> = own.iter().filter(|topic| topic.dead_letters_of().is_some() && topic.kept() > 0).collect();
+    let dead: Vec<&&Topic> =
+        own.iter().filter(|topic| topic.dead_letters_of().is_some() && topic.kept() > 0).collect();
     let note = html! {
         @match dead.as_slice() {
             [] => "none kept",
@@ -99,9 +105,19 @@ fn written(picture: &Picture) -> Markup {
     let (Some(from), Some(to)) = (picture.times.first(), picture.times.last()) else { return html! {} };
     let series = [
         Series { name: "records".into(), points: picture.rates(|topic| topic.dead_letters_of().is_none()) },
-        Series { name: "dead letters".into(), points: picture.rates(|topic| topic.dead_letters_of().is_some()) },
+        Series {
+            name: "dead letters".into(),
+            points: picture.rates(|topic| topic.dead_letters_of().is_some()),
+        },
     ];
-    chart(&Chart { id: "written", title: "Written per second", from: *from, to: *to, say: format::rate, series: &series })
+    chart(&Chart {
+        id: "written",
+        title: "Written per second",
+        from: *from,
+        to: *to,
+        say: format::rate,
+        series: &series,
+    })
 }
 
 fn brokers(picture: &Picture) -> Markup {

@@ -31,7 +31,13 @@ fn registry_seen(seen: &Seen) -> Markup {
 }
 
 fn listed(subjects: &[Subject], seen: &Seen) -> Markup {
-    let headers = ["Subject".into(), Header::number("Versions"), Header::number("Latest id"), Header::number("Fields"), "Topic".into()];
+    let headers = [
+        "Subject".into(),
+        Header::number("Versions"),
+        Header::number("Latest id"),
+        Header::number("Fields"),
+        "Topic".into(),
+    ];
     let row = |subject: &Subject| {
         let topic = subject.name.strip_suffix("-value").and_then(|topic| seen.kafka.value()?.topic(topic));
         let cells = vec![
@@ -48,7 +54,8 @@ fn listed(subjects: &[Subject], seen: &Seen) -> Markup {
 
 /// The page of one subject.
 pub fn one(name: &str, seen: &Seen, now: DateTime<Utc>) -> Markup {
-    let Some(subject) = seen.schemas.value().and_then(|all| all.iter().find(|subject| subject.name == name)) else {
+    let Some(subject) = seen.schemas.value().and_then(|all| all.iter().find(|subject| subject.name == name))
+    else {
         return html! { (registry_doubt(seen, now)) @if seen.schemas.value().is_some() { (empty(&format!("The registry has no subject {name}."), "")) } };
     };
     html! {
@@ -69,7 +76,12 @@ fn field_table(fields: &[Field]) -> Markup {
     let text = |text: &String| html! { (text) };
     let row = |field: &Field| {
         let default = known(field.default.as_ref(), |default| html! { code { (default) } });
-        Row::from(vec![html! { code { (field.name) } }, text(&field.kind), default, known(field.doc.as_ref(), text)])
+        Row::from(vec![
+            html! { code { (field.name) } },
+            text(&field.kind),
+            default,
+            known(field.doc.as_ref(), text),
+        ])
     };
     table("fields", "Fields", &headers, &fields.iter().map(row).collect::<Vec<_>>())
 }
@@ -94,18 +106,31 @@ fn versions(subject: &Subject) -> Markup {
 
 /// What a version changed, in words.
 fn difference(before: &str, after: &str) -> String {
-    let of = |schema: &str| fields(schema).into_iter().map(|field| (field.name, field.kind)).collect::<BTreeSet<_>>();
+    let of = |schema: &str| {
+        fields(schema).into_iter().map(|field| (field.name, field.kind)).collect::<BTreeSet<_>>()
+    };
     let (before, after) = (of(before), of(after));
     let names = |one: &BTreeSet<(String, String)>, other: &BTreeSet<(String, String)>| {
         let missing = one.iter().filter(|(name, _)| !other.iter().any(|(known, _)| known == name));
         missing.map(|(name, _)| name.clone()).collect::<Vec<_>>()
     };
     let (added, removed) = (names(&after, &before), names(&before, &after));
-    let changed = after.difference(&before).map(|(name, _)| name.clone()).filter(|name| !added.contains(name)).collect();
+    let changed = after
+        .difference(&before)
+        .map(|(name, _)| name.clone())
+        .filter(|name| !added.contains(name))
+        .collect();
     let told = [("adds", &added), ("removes", &removed), ("changes the type of", &changed)];
-    let told: Vec<String> =
-        told.iter().filter(|(_, names)| !names.is_empty()).map(|(verb, names)| format!("{verb} {}", names.join(", "))).collect();
-    if told.is_empty() { format!("the same {}", counted(after.len() as u64, "field")) } else { told.join("; ") }
+    let told: Vec<String> = told
+        .iter()
+        .filter(|(_, names)| !names.is_empty())
+        .map(|(verb, names)| format!("{verb} {}", names.join(", ")))
+        .collect();
+    if told.is_empty() {
+        format!("the same {}", counted(after.len() as u64, "field"))
+    } else {
+        told.join("; ")
+    }
 }
 
 #[cfg(test)]
@@ -115,8 +140,10 @@ mod tests {
     #[test]
     fn a_version_tells_what_it_changed() {
         let schema = |fields: &[(&str, &str)]| {
-            let fields: Vec<_> =
-                fields.iter().map(|(name, kind)| format!(r#"{{"name": "{name}", "type": "{kind}"}}"#)).collect();
+            let fields: Vec<_> = fields
+                .iter()
+                .map(|(name, kind)| format!(r#"{{"name": "{name}", "type": "{kind}"}}"#))
+                .collect();
             format!(r#"{{"type": "record", "name": "r", "fields": [{}]}}"#, fields.join(","))
         };
         let old = schema(&[("id", "string"), ("age", "int"), ("x", "int")]);

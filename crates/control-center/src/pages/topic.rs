@@ -7,10 +7,13 @@ use crate::{
 };
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
-use web::{Header, NavItem, Row, State, bytes, count, empty, id, key_value, rate, section, state_as, table, tabs};
+use web::{
+    Header, NavItem, Row, State, bytes, count, empty, id, key_value, rate, section, state_as, table, tabs,
+};
 
 pub fn body(name: &str, seen: &Seen, now: DateTime<Utc>) -> Markup {
-    let Some((picture, topic)) = seen.kafka.value().and_then(|picture| Some((picture, picture.topic(name)?))) else {
+    let Some((picture, topic)) = seen.kafka.value().and_then(|picture| Some((picture, picture.topic(name)?)))
+    else {
         return html! { (kafka_doubt(seen, now)) @if seen.kafka.value().is_some() { (empty(&format!("There is no topic {name}."), "millrace topic list")) } };
     };
     html! {
@@ -25,16 +28,21 @@ pub fn body(name: &str, seen: &Seen, now: DateTime<Utc>) -> Markup {
 
 /// The pages of one topic.
 pub fn views(name: &str, messages: bool) -> Markup {
-    tabs("Views of this topic", &[
-        NavItem::new(href(&["topics", name]), "Partitions", !messages),
-        NavItem::new(href(&["topics", name, "messages"]), "Messages", messages),
-    ])
+    tabs(
+        "Views of this topic",
+        &[
+            NavItem::new(href(&["topics", name]), "Partitions", !messages),
+            NavItem::new(href(&["topics", name, "messages"]), "Messages", messages),
+        ],
+    )
 }
 
 fn facts(topic: &Topic, picture: &Picture, seen: &Seen) -> Markup {
-    let schema = seen.subject_of(&topic.name).map(|subject| html! {
-        (link("schemas", &subject.name))
-        @if let Some(latest) = subject.latest() { " version " (latest.version) ", id " (latest.id) }
+    let schema = seen.subject_of(&topic.name).map(|subject| {
+        html! {
+            (link("schemas", &subject.name))
+            @if let Some(latest) = subject.latest() { " version " (latest.version) ", id " (latest.id) }
+        }
     });
     let mut facts = vec![
         ("Records kept", count(topic.kept())),
@@ -53,7 +61,10 @@ fn facts(topic: &Topic, picture: &Picture, seen: &Seen) -> Markup {
 
 fn dead_letters(name: &str, picture: &Picture) -> Markup {
     let dead = picture.topics.iter().find(|topic| topic.dead_letters_of() == Some(name));
-    known(dead, |dead| html! { a href=(href(&["topics", &dead.name, "messages"])) { (counted(dead.kept(), "record")) } })
+    known(
+        dead,
+        |dead| html! { a href=(href(&["topics", &dead.name, "messages"])) { (counted(dead.kept(), "record")) } },
+    )
 }
 
 fn partitions(topic: &Topic) -> Markup {
@@ -79,7 +90,9 @@ fn row(topic: &Topic, partition: &Partition) -> Row {
         format!("partition-{}", partition.id),
         vec![
             html! { (partition.id) },
-            partition.leader.map_or_else(|| state_as(State::Failed, "none"), |leader| html! { "broker " (leader) }),
+            partition
+                .leader
+                .map_or_else(|| state_as(State::Failed, "none"), |leader| html! { "broker " (leader) }),
             joined(&partition.replicas),
             match partition.is_under_replicated() {
                 true => html! { (state_as(State::Late, "only")) " " (joined(&partition.in_sync)) },

@@ -4,7 +4,9 @@ use super::{kafka_doubt, kafka_seen, known, link};
 use crate::{picture::Topic, seen::Seen};
 use chrono::{DateTime, Utc};
 use maud::{Markup, html};
-use web::{Header, Row, State, actions, bytes, count, empty, filter, format, section, sparkline, state_as, table};
+use web::{
+    Header, Row, State, actions, bytes, count, empty, filter, format, section, sparkline, state_as, table,
+};
 
 pub fn body(seen: &Seen, now: DateTime<Utc>) -> Markup {
     let Some(picture) = seen.kafka.value() else {
@@ -63,6 +65,8 @@ pub fn copies(topic: &Topic) -> Markup {
     match (topic.leaderless(), topic.under_replicated()) {
         (0, 0) => state_as(State::Success, "in sync"),
         (0, behind) => state_as(State::Late, &format!("{} under-replicated", format::count(behind as u64))),
-        (without, _) => state_as(State::Failed, &format!("{} without a leader", format::count(without as u64))),
+        (without, _) => {
+            state_as(State::Failed, &format!("{} without a leader", format::count(without as u64)))
+        }
     }
 }

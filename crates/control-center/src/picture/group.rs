@@ -78,7 +78,9 @@ impl Group {
         let (read, problem) = match committed {
             Ok(read) => (places(read, topics, oldest), None),
             // The last known places stay, so that a group that stands still is still known to.
-            Err(reason) => (before.map_or_else(BTreeMap::new, |before| before.topics.clone()), Some(reason.clone())),
+            Err(reason) => {
+                (before.map_or_else(BTreeMap::new, |before| before.topics.clone()), Some(reason.clone()))
+            }
         };
         let mut group = Self {
             name: name.to_owned(),
@@ -92,7 +94,9 @@ impl Group {
             group.lags = group.lags.and(None);
         }
         group.lags = group.lags.and(group.lag().map(|lag| lag as f64));
-        if let Some(before) = before.filter(|before| group.lag() != Some(0) && before.offsets() == group.offsets()) {
+        if let Some(before) =
+            before.filter(|before| group.lag() != Some(0) && before.offsets() == group.offsets())
+        {
             group.moved_at = before.moved_at;
         }
         group
@@ -169,7 +173,8 @@ fn place(topic: &str, partition: &Partition, offsets: &Offsets, oldest: &Oldest)
     // Where nothing was committed, or what was to be read next is gone, reading goes on with the oldest record.
     let next = first.map(|first| committed.map_or(first, |committed| committed.max(first))).or(committed);
     let lag = partition.end.zip(next).map(|(end, next)| u64::try_from(end - next).unwrap_or(0));
-    let missed = first.zip(committed).map_or(0, |(first, committed)| u64::try_from(first - committed).unwrap_or(0));
+    let missed =
+        first.zip(committed).map_or(0, |(first, committed)| u64::try_from(first - committed).unwrap_or(0));
     Place {
         partition: partition.id,
         committed,

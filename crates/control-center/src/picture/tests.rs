@@ -122,5 +122,8 @@ fn groups_and_their_histories_outlive_a_moment_without_an_answer() {
     assert_eq!(during.troubles, ["The consumer groups are not known: broker 2 is away"]);
     let after = Picture::of(survey(82, 0, 100, 40), Some(&during), &Oldest::default());
     let group = after.group("sink.users").unwrap();
-    assert_eq!((group.lags.from_end(1), group.lags.from_end(2), group.trend(after.at)), (None, Some(60.0), Trend::Still));
+    assert_eq!(
+        (group.lags.from_end(1), group.lags.from_end(2), group.trend(after.at)),
+        (None, Some(60.0), Trend::Still)
+    );
 }

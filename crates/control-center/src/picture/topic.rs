@@ -49,7 +49,8 @@ impl Topic {
         before: Option<&Topic>,
         passed: Option<TimeDelta>,
     ) -> Self {
-        let partitions = found.partitions.iter().map(|partition| partition_of(&found.name, partition, survey));
+        let partitions =
+            found.partitions.iter().map(|partition| partition_of(&found.name, partition, survey));
         let mut topic = Self {
             name: found.name.clone(),
             id: found.id.to_string(),

@@ -45,7 +45,15 @@ async fn json(routes: &Router, path: &str) -> (StatusCode, Value) {
 #[tokio::test]
 async fn pages_and_json_have_their_addresses() {
     let routes = routes(made_up::seen(Utc::now(), true));
-    let pages = ["/", "/topics", "/topics/users", "/groups", "/groups/console-consumer-%3C1%3E", "/schemas", "/schemas/users-value"];
+    let pages = [
+        "/",
+        "/topics",
+        "/topics/users",
+        "/groups",
+        "/groups/console-consumer-%3C1%3E",
+        "/schemas",
+        "/schemas/users-value",
+    ];
     for path in pages {
         assert_eq!(ask(&routes, path, "localhost:9021").await.0, StatusCode::OK, "{path}");
     }
@@ -64,7 +72,11 @@ async fn pages_and_json_have_their_addresses() {
     ];
     for (path, pointer, expected) in cases {
         let (status, body) = json(&routes, path).await;
-        assert_eq!((status, body.pointer(pointer)), (StatusCode::OK, Some(&expected)), "{path} {pointer}: {body}");
+        assert_eq!(
+            (status, body.pointer(pointer)),
+            (StatusCode::OK, Some(&expected)),
+            "{path} {pointer}: {body}"
+        );
     }
     assert_eq!(json(&routes, "/api/v1/topics/none").await.0, StatusCode::NOT_FOUND);
 }
@@ -76,7 +88,10 @@ async fn while_kafka_is_away_pages_are_served_and_json_says_why() {
     let routes = routes(away);
     let (status, page) = ask(&routes, "/topics", "localhost:9021").await;
     assert!(status == StatusCode::OK && page.contains("Kafka is away"), "{page}");
-    assert_eq!(json(&routes, "/api/v1/topics").await, (StatusCode::SERVICE_UNAVAILABLE, serde_json::json!({"error": "Kafka is away"})));
+    assert_eq!(
+        json(&routes, "/api/v1/topics").await,
+        (StatusCode::SERVICE_UNAVAILABLE, serde_json::json!({"error": "Kafka is away"}))
+    );
     assert_eq!(json(&routes, "/api/v1/overview").await.1["stale"], "Kafka is away");
     let (status, body) = json(&routes, "/api/v1/topics/users/messages").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);

@@ -38,7 +38,8 @@ pub fn seen(now: DateTime<Utc>, trouble: bool) -> Seen {
     let mut picture = picture.unwrap();
     for group in &mut picture.groups {
         let behind = group.topics.values_mut().flatten().filter(|place| place.lag > Some(0));
-        behind.for_each(|place| place.oldest = Some(now - TimeDelta::seconds(61 + i64::from(place.partition))));
+        behind
+            .for_each(|place| place.oldest = Some(now - TimeDelta::seconds(61 + i64::from(place.partition))));
     }
     let mut seen = Seen::default();
     seen.kafka.take(now, Ok(picture));
@@ -52,7 +53,10 @@ fn survey(at: DateTime<Utc>, n: i64, trouble: bool) -> Survey {
     let broker = |id: i32| Broker { id, address: format!("127.0.0.1:{}", 9091 + id), controller: id == 1 };
     let offsets = |of: &dyn Fn(i64, i32) -> i64| {
         let topic = |(name, partitions, pace): &(&str, i32, i64)| {
-            ((*name).to_owned(), Offsets((0..*partitions).map(|partition| (partition, of(*pace, partition))).collect()))
+            (
+                (*name).to_owned(),
+                Offsets((0..*partitions).map(|partition| (partition, of(*pace, partition))).collect()),
+            )
         };
         TOPICS.iter().map(topic).collect::<BTreeMap<_, _>>()
     };
@@ -63,11 +67,24 @@ fn survey(at: DateTime<Utc>, n: i64, trouble: bool) -> Survey {
         topics: TOPICS.iter().map(|topic| made(topic, trouble)).collect(),
         first: offsets(&|pace, _| pace * 100),
         end: offsets(&|pace, partition| wave(pace) + i64::from(partition)),
-        sizes: TOPICS.iter().map(|(name, partitions, pace)| ((*name).to_owned(), (0..*partitions).map(|p| (p, pace * 41_000)).collect())).collect(),
-        groups: Ok(groups(&|topic, behind| {
-            let (_, partitions, pace) = TOPICS.iter().find(|(name, ..)| *name == topic).unwrap();
-            Offsets((0..*partitions).map(|partition| (partition, wave(*pace) + i64::from(partition) - behind)).collect())
-        }, n, trouble)),
+        sizes: TOPICS
+            .iter()
+            .map(|(name, partitions, pace)| {
+                ((*name).to_owned(), (0..*partitions).map(|p| (p, pace * 41_000)).collect())
+            })
+            .collect(),
+        groups: Ok(groups(
+            &|topic, behind| {
+                let (_, partitions, pace) = TOPICS.iter().find(|(name, ..)| *name == topic).unwrap();
+                Offsets(
+                    (0..*partitions)
+                        .map(|partition| (partition, wave(*pace) + i64::from(partition) - behind))
+                        .collect(),
+                )
+            },
+            n,
+            trouble,
+        )),
         troubles: vec![],
     }
 }
@@ -90,7 +107,9 @@ fn made((name, partitions, _): &(&str, i32, i64), trouble: bool) -> Topic {
 type Groups = BTreeMap<String, Result<BTreeMap<String, Offsets>, String>>;
 
 fn groups(at: &dyn Fn(&str, i64) -> Offsets, n: i64, trouble: bool) -> Groups {
-    let group = |name: &str, topic: &str, offsets: Offsets| (name.to_owned(), Ok(BTreeMap::from([(topic.to_owned(), offsets)])));
+    let group = |name: &str, topic: &str, offsets: Offsets| {
+        (name.to_owned(), Ok(BTreeMap::from([(topic.to_owned(), offsets)])))
+    };
     let still = Offsets((0..4).map(|partition| (partition, 822_000)).collect());
     let growing = if trouble { 40 * n } else { 0 };
     [
@@ -117,7 +136,8 @@ fn slots(now: DateTime<Utc>, trouble: bool) -> Vec<Slot> {
         watermark: Some(now - TimeDelta::seconds(11)),
         updated_at: Some(now - TimeDelta::seconds(1)),
     };
-    let failed = trouble.then_some("the state could not be restored: the changelog ends before its transaction");
+    let failed =
+        trouble.then_some("the state could not be restored: the changelog ends before its transaction");
     vec![
         slot("signups_per_country", 0, if trouble { "failed" } else { "running" }, failed),
         slot("users_clean", 0, "running", None),
@@ -127,21 +147,33 @@ fn slots(now: DateTime<Utc>, trouble: bool) -> Vec<Slot> {
 
 fn subjects() -> Vec<Subject> {
     let id = json!({"name": "id", "type": "string", "doc": "Given by the source; the key."});
-    let fetched_at = json!({"name": "fetched_at", "type": {"type": "long", "logicalType": "timestamp-millis"}});
+    let fetched_at =
+        json!({"name": "fetched_at", "type": {"type": "long", "logicalType": "timestamp-millis"}});
     let city = json!({"name": "city", "type": ["null", "string"], "default": null, "doc": HOSTILE});
-    let schema = |fields: &[&serde_json::Value]| json!({"type": "record", "name": "User", "namespace": "millrace", "fields": fields}).to_string();
-    let version = |subject: &str, version, id, schema: String| Version { subject: subject.into(), version, id, schema };
+    let schema = |fields: &[&serde_json::Value]| {
+        json!({"type": "record", "name": "User", "namespace": "millrace", "fields": fields}).to_string()
+    };
+    let version =
+        |subject: &str, version, id, schema: String| Version { subject: subject.into(), version, id, schema };
     let users = vec![
         version("users-value", 1, 1, schema(&[&id, &fetched_at])),
         version("users-value", 2, 4, schema(&[&id, &fetched_at, &city])),
     ];
     let clean = vec![version("users_clean-value", 1, 2, schema(&[&id, &city]))];
-    vec![Subject { name: "users-value".into(), versions: users }, Subject { name: "users_clean-value".into(), versions: clean }]
+    vec![
+        Subject { name: "users-value".into(), versions: users },
+        Subject { name: "users_clean-value".into(), versions: clean },
+    ]
 }
 
 /// Messages of each kind: decoded, a dead letter, one that can't be decoded, a tombstone.
 pub fn found(now: DateTime<Utc>) -> Found {
-    let content = |shown, problem: Option<&str>| Content { shown, schema_id: problem.map(|_| 4), problem: problem.map(str::to_owned), bytes: 187 };
+    let content = |shown, problem: Option<&str>| Content {
+        shown,
+        schema_id: problem.map(|_| 4),
+        problem: problem.map(str::to_owned),
+        bytes: 187,
+    };
     let user = |n: i64| {
         json!({"id": format!("018f3a2b-77aa-7c3e-9f00-5d1b2ac3d2{n:02x}"), "first_name": "Zoë", "city": HOSTILE, "country": "Norway",
             "post_code": "0150", "fetched_at": "2026-03-01T12:03:07.25Z"})
@@ -154,11 +186,21 @@ pub fn found(now: DateTime<Utc>) -> Found {
         value,
         headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
     };
-    let dead = [("stage", "producer"), ("reason", "field \"dob\": expected a timestamp (RFC 3339), found \"<script>\""), ("topic", "users")];
-    let mut messages: Vec<Message> = (0..9).map(|n| message(n, Some(content(Shown::Json(user(n)), None)), &[("record-id", "018f")])).collect();
+    let dead = [
+        ("stage", "producer"),
+        ("reason", "field \"dob\": expected a timestamp (RFC 3339), found \"<script>\""),
+        ("topic", "users"),
+    ];
+    let mut messages: Vec<Message> = (0..9)
+        .map(|n| message(n, Some(content(Shown::Json(user(n)), None)), &[("record-id", "018f")]))
+        .collect();
     messages.push(message(9, Some(content(Shown::Text(format!("{{\"id\": \"{HOSTILE}\"}}")), None)), &dead));
     let bytes = Shown::Bytes(b"\0\0\0\0\x04<script>\xff".to_vec());
-    messages.push(message(10, Some(content(bytes, Some("schema 4: the Avro body does not fit its schema"))), &[]));
+    messages.push(message(
+        10,
+        Some(content(bytes, Some("schema 4: the Avro body does not fit its schema"))),
+        &[],
+    ));
     messages.push(message(11, None, &[]));
     Found {
         topic: "users".into(),

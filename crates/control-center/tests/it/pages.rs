@@ -1,12 +1,12 @@
 //! What pages say, from a made-up cluster.
 
+use crate::made_up::{HOSTILE, found, seen};
 use chrono::{DateTime, TimeDelta, Utc};
 use control_center::{
     Seen,
     messages::{Asked, LIMIT},
     pages::{self, View},
 };
-use crate::made_up::{HOSTILE, found, seen};
 use maud::Render;
 
 fn now() -> DateTime<Utc> {
@@ -28,16 +28,39 @@ fn check(view: View, seen: &Seen, parts: &[&str]) {
 #[test]
 fn every_page_shows_what_it_is_for() {
     let seen = seen(now(), false);
-    check(View::Overview, &seen, &["healthy", "127.0.0.1:9092", "controller", "Dead letters", "users-dead/messages"]);
-    check(View::Topics, &seen, &["href=\"/topics/users_clean\"", "in sync", "Kafka's own", "__consumer_offsets"]);
+    check(
+        View::Overview,
+        &seen,
+        &["healthy", "127.0.0.1:9092", "controller", "Dead letters", "users-dead/messages"],
+    );
+    check(
+        View::Topics,
+        &seen,
+        &["href=\"/topics/users_clean\"", "in sync", "Kafka's own", "__consumer_offsets"],
+    );
     check(
         View::Topic("users".into()),
         &seen,
-        &["/schemas/users-value", "version 2, id 4", "42000", "messages?partition=3", "/groups/job.users_clean", "/topics/users-dead/messages"],
+        &[
+            "/schemas/users-value",
+            "version 2, id 4",
+            "42000",
+            "messages?partition=3",
+            "/groups/job.users_clean",
+            "/topics/users-dead/messages",
+        ],
     );
     check(View::Topic("users-dead".into()), &seen, &["Dead letters of", "href=\"/topics/users\""]);
-    check(View::Groups, &seen, &["caught up", "console-consumer-%3C1%3E", "worker-2", "signups_per_country/0"]);
-    check(View::Group("job.users_clean".into()), &seen, &["Next to read", "users_clean/1", "href=\"/topics/users\""]);
+    check(
+        View::Groups,
+        &seen,
+        &["caught up", "console-consumer-%3C1%3E", "worker-2", "signups_per_country/0"],
+    );
+    check(
+        View::Group("job.users_clean".into()),
+        &seen,
+        &["Next to read", "users_clean/1", "href=\"/topics/users\""],
+    );
     check(View::Schemas, &seen, &["users_clean-value", "href=\"/topics/users_clean\""]);
     check(
         View::Schema("users-value".into()),
@@ -61,7 +84,10 @@ fn the_overview_says_what_is_wrong_and_what_can_be_done() {
             "has committed nothing since 2026-03-01 12:01:07 UTC. Is its process running?",
         ],
     );
-    troubled.kafka.take(now() - TimeDelta::seconds(30), Err("Kafka at localhost:9092 did not answer: refused. Is the broker running?".into()));
+    troubled.kafka.take(
+        now() - TimeDelta::seconds(30),
+        Err("Kafka at localhost:9092 did not answer: refused. Is the broker running?".into()),
+    );
     let away = "Kafka at localhost:9092 did not answer: refused. Is the broker running? First failure 30 s ago; retrying with pauses of 2 s. What is shown was true now.";
     check(View::Overview, &troubled, &["away", away]);
     check(View::Topics, &troubled, &[away, "users_clean"]);
@@ -74,7 +100,13 @@ fn a_page_is_there_before_any_server_has_answered() {
         check(view, &nothing, &["for the first time"]);
     }
     nothing.kafka.take(now(), Err("Kafka is away".into()));
-    check(View::Topics, &nothing, &["Kafka is away. First failure now; retrying with pauses of 2 s. It was not seen since this process was started."]);
+    check(
+        View::Topics,
+        &nothing,
+        &[
+            "Kafka is away. First failure now; retrying with pauses of 2 s. It was not seen since this process was started.",
+        ],
+    );
     assert!(!View::Topic("users".into()).is_missing(&nothing));
     assert!(View::Topic("none".into()).is_missing(&seen(now(), false)));
 }
@@ -96,7 +128,8 @@ fn messages_are_shown_whatever_they_are_and_never_run() {
         assert!(page.contains(part), "no {part} in {page}");
     }
     assert!(!page.contains(HOSTILE) && !page.contains("Newer messages"));
-    let refused = pages::messages("users", &asked, LIMIT, Err("There is no partition 9".into())).render().into_string();
+    let refused =
+        pages::messages("users", &asked, LIMIT, Err("There is no partition 9".into())).render().into_string();
     assert!(refused.contains("There is no partition 9"), "{refused}");
 }
 

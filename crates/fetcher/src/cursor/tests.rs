@@ -34,7 +34,8 @@ fn a_position_is_read_as_it_was_stored() {
 /// Each page as (records, the cursor that it names), and the steps that follow, as one line.
 #[test]
 fn a_fetch_goes_through_these_steps() {
-    let cases: &[(Position, u32, &[(usize, Option<&str>)], &str)] = &[
+    type Pages<'a> = &'a [(usize, Option<&'a str>)];
+    let cases: &[(Position, u32, Pages, &str)] = &[
         (Position::Page(3), 1, &[(5, None)], r#"ask {"page":3}, deliver, store {"page":4}, end"#),
         (
             Position::Page(1),

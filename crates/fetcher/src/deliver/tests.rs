@@ -5,9 +5,11 @@ use axum::{Router, extract::State, response::IntoResponse, routing::post};
 use serde_json::json;
 use std::sync::{Arc, Mutex};
 
-/// The answers that are left, and the bodies that came.
 #[derive(Clone, Default)]
-struct Script(Arc<Mutex<(Vec<(u16, String)>, Vec<String>)>>);
+struct Script(Arc<Mutex<Played>>);
+
+/// The answers that are left, and the bodies that came.
+type Played = (Vec<(u16, String)>, Vec<String>);
 
 async fn answer(State(script): State<Script>, body: String) -> axum::response::Response {
     let mut script = script.0.lock().unwrap();

@@ -1,0 +1,35 @@
+# What a newcomer types. `make up` starts everything, `make test` tests everything on the same real servers.
+.PHONY: help up down test check bench deps deps-test fmt
+
+help:
+	@echo "make up      gets what is missing, builds (release), starts everything, shows where to look"
+	@echo "make down    stops what 'make up' started"
+	@echo "make test    builds (dev), starts the real servers once, runs every test on them, stops them"
+	@echo "make check   format, lints, and the configuration that ships"
+	@echo "make deps    installs the system packages that are missing (Debian; elsewhere it says what to install)"
+
+up: deps
+	cargo build --release --workspace --bins
+	target/release/millrace up
+
+down:
+	target/release/millrace down
+
+test: deps-test
+	cargo build --workspace --all-targets
+	target/debug/xtask test
+
+check:
+	cargo fmt --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	cargo build --workspace --bins
+	target/debug/millrace check
+
+fmt:
+	cargo fmt
+
+deps:
+	@crates/xtask/deps.sh build java
+
+deps-test:
+	@crates/xtask/deps.sh build java browser

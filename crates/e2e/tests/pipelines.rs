@@ -1,0 +1,86 @@
+//! A pipeline is a folder: added, edited and spoilt while everything runs.
+
+use e2e::World;
+use serde_json::json;
+use std::{fs, path::PathBuf};
+use test_support::{eventually, unique};
+
+/// The copy of the configuration that the stack under test reads.
+fn pipelines() -> PathBuf {
+    let stack = std::env::var("MILLRACE_TEST_STACK").expect("run the tests with `make test`");
+    let text = fs::read_to_string(stack).unwrap();
+    let stack: serde_json::Value = serde_json::from_str(&text).unwrap();
+    PathBuf::from(stack["config_dir"].as_str().unwrap()).join("pipelines")
+}
+
+struct Folder {
+    path: PathBuf,
+    name: String,
+}
+
+impl Folder {
+    /// Events with a number, doubled by a job, in a PostgreSQL table.
+    fn add() -> Self {
+        let name = unique("p");
+        let path = pipelines().join(&name);
+        let folder = Self { path, name };
+        let schema = r#"{"type":"record","name":"N","fields":[{"name":"id","type":"string"},{"name":"n","type":"long"}]}"#;
+        fs::create_dir_all(folder.path.join("dags")).unwrap();
+        folder.write("n.avsc", schema);
+        folder.write("double.sql", &format!("SELECT id, n * 2 AS n FROM {}_in", folder.name));
+        folder.write("pipeline.toml", &folder.definition());
+        folder
+    }
+
+    fn definition(&self) -> String {
+        let name = &self.name;
+        format!(
+            "[streams.{name}_in]\nschema = \"n.avsc\"\nkey = [\"id\"]\npartitions = 2\n\n[streams.{name}_out]\nschema = \"n.avsc\"\nkey = [\"id\"]\npartitions = 2\n\n\
+             [jobs.{name}_double]\nsql = \"double.sql\"\ninto = \"{name}_out\"\nslots = 2\n\n[tables.{name}_t]\nstore = \"postgres\"\nstream = \"{name}_out\"\n"
+        )
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        fs::write(self.path.join(file), text).unwrap();
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+#[tokio::test]
+async fn a_pipeline_is_added_edited_and_spoilt_while_it_runs() {
+    let world = World::running();
+    let analytics = world.postgres("analytics").await;
+    let folder = Folder::add();
+    let number = |id: &'static str| {
+        let (analytics, statement) = (analytics.clone(), format!("SELECT n FROM {}_t WHERE id = '{id}'", folder.name));
+        async move { sqlx::query_as::<_, (i64,)>(sqlx::AssertSqlSafe(statement)).fetch_optional(&analytics).await.ok()?.map(|(n,)| n) }
+    };
+    let send = |id: &'static str, n: i64| {
+        let (world, stream) = (&world, format!("{}_in", folder.name));
+        async move { world.send(&stream, &json!({"id": id, "n": n}).to_string(), "").await.0 }
+    };
+
+    // Adding one is adding a folder.
+    eventually("the new stream takes records", || async { (send("a", 21).await == 200).then_some(()) }).await;
+    assert_eq!(eventually("the row is there", || number("a")).await, 42);
+
+    // A good edit takes effect without a restart: the job's next version adds one.
+    folder.write("double.sql", &format!("SELECT id, n * 2 + 1 AS n FROM {}_in", folder.name));
+    eventually("the edited job is at work", || async {
+        send("b", 21).await;
+        number("b").await.filter(|n| *n == 43)
+    })
+    .await;
+
+    // A bad edit is told with its place and changes nothing.
+    folder.write("double.sql", &format!("SELECT id,\n  nn * 2 AS n FROM {}_in", folder.name));
+    let told = format!("Not published: {}/double.sql:2", folder.name);
+    eventually("the mistake is shown", || async { world.page("scheduler", "/").await.contains(&told).then_some(()) }).await;
+    send("c", 21).await;
+    assert_eq!(eventually("the last good version goes on", || number("c")).await, 43);
+}
