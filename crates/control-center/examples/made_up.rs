@@ -1,6 +1,7 @@
 //! Pages of a made-up cluster: `cargo run -p control-center --example made_up -- 9921`, then look at
 //! http://localhost:9921 and http://localhost:9921/made-up/messages. A second argument `trouble` breaks something.
 
+#[allow(clippy::unwrap_used)]
 #[path = "../tests/it/made_up.rs"]
 mod made_up;
 

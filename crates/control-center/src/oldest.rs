@@ -15,6 +15,9 @@ pub struct Oldest(HashMap<Spot, Look>);
 /// A topic, a partition, and the offset that a group reads next.
 type Spot = (String, i32, i64);
 
+/// A spot, and when its record was written where one came in time.
+type Looked = (Spot, Option<DateTime<Utc>>);
+
 #[derive(Debug)]
 struct Look {
     /// Absent where no record was found in time, as where only transaction markers follow.
@@ -78,7 +81,7 @@ fn choose(spots: impl Iterator<Item = Spot>) -> Vec<Spot> {
 }
 
 /// Blocking. Answers for each spot, with nothing where no record came in time.
-fn read(bootstrap: &str, spots: Vec<Spot>) -> Result<Vec<(Spot, Option<DateTime<Utc>>)>, KafkaError> {
+fn read(bootstrap: &str, spots: Vec<Spot>) -> Result<Vec<Looked>, KafkaError> {
     let reader = Reader::peek(bootstrap)?;
     let place = |(topic, partition, offset): &Spot| (topic.clone(), *partition, Start::At(*offset));
     reader.assign(&spots.iter().map(place).collect::<Vec<_>>())?;

@@ -43,6 +43,13 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
         service.serve(&config.listen, routes).await?;
         anyhow::Ok(())
     };
+    // PostgreSQL is waited for as long as it takes, but not beyond the end of the process.
+    let begin = async {
+        tokio::select! {
+            begun = begin => begun,
+            () = service.shutdown.cancelled() => Ok(()),
+        }
+    };
     tokio::try_join!(serve, begin)?;
     Ok(())
 }

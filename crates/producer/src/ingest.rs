@@ -5,6 +5,7 @@ use kafka::{Outgoing, Place, RECORD_ID, SendError};
 use model::{DeadLetter, Stage};
 use serde_json::Value;
 use wire::{
+    avro::to_json,
     frame,
     ingest::{Answer, Outcome},
 };
@@ -41,13 +42,25 @@ fn encode(ready: &Ready, bytes: &[u8]) -> Result<Outgoing, String> {
     let mut payload = Vec::with_capacity(bytes.len());
     payload.extend(frame::header(ready.schema_id));
     ready.codec.encode(&record, &mut payload).map_err(|refusal| refusal.to_string())?;
-    let values: Vec<&Value> = ready.stream.key.iter().filter_map(|field| record.get(field)).collect();
-    if values.len() < ready.stream.key.len() || values.iter().any(|value| value.is_null()) {
-        return Err(format!("the key needs a value in each of its fields: {}", ready.stream.key.join(", ")));
-    }
-    let key = wire::key::key(&values);
+    let key = key(ready, &record, &payload[frame::HEADER_BYTES..])?;
     let id = String::from_utf8_lossy(&key).into_owned();
     Ok(Outgoing { topic: ready.topic.clone(), key: Some(key), payload: Some(payload), headers: vec![(RECORD_ID, id)], partition: None })
+}
+
+fn key(ready: &Ready, record: &Value, body: &[u8]) -> Result<Vec<u8>, String> {
+    if let [field] = &ready.stream.key[..]
+        && let Some(text @ Value::String(_)) = record.get(field)
+        && ready.codec.is_text(field)
+    {
+        return Ok(wire::key::key(&[text]));
+    }
+    // As it is in the record, not as it was spelled: the same instant as a number and as text is the same key.
+    let record = to_json(&ready.codec.decode(body).map_err(|cause| cause.to_string())?);
+    let values: Vec<&Value> = ready.stream.key.iter().filter_map(|field| record.get(field)).filter(|value| !value.is_null()).collect();
+    if values.len() < ready.stream.key.len() {
+        return Err(format!("the key needs a value in each of its fields: {}", ready.stream.key.join(", ")));
+    }
+    Ok(wire::key::key(&values))
 }
 
 fn dead_letter(ready: &Ready, bytes: &[u8], reason: &str) -> Outgoing {
@@ -106,3 +119,6 @@ fn unconfirmed(answer: Option<Result<Place, SendError>>) -> Outcome {
         _ => Outcome::Unknown { reason: "Kafka gave no answer".into() },
     }
 }
+
+#[cfg(test)]
+mod tests;

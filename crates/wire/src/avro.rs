@@ -60,6 +60,11 @@ impl Codec {
         serde_json::to_string(&self.schema).unwrap_or_default()
     }
 
+    /// Whether a field is plain text.
+    pub fn is_text(&self, field: &str) -> bool {
+        self.plan.fields.iter().any(|known| known.name == field && matches!(known.node, plan::Node::String))
+    }
+
     /// Appends the Avro body of a JSON object to `out`. On a refusal `out` is as it was.
     pub fn encode(&self, record: &serde_json::Value, out: &mut Vec<u8>) -> Result<(), Refusal> {
         let before = out.len();

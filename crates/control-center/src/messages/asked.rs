@@ -139,9 +139,12 @@ mod tests {
         Ok(window.ranges.iter().map(|range| (range.partition, range.from, range.to)).collect())
     }
 
+    /// Partition, from, to; or why it can't be read.
+    type Expected = Result<&'static [(i32, i64, i64)], &'static str>;
+
     #[test]
     fn what_is_asked_for_becomes_a_range_that_exists() {
-        let cases: [(&str, Result<&[(i32, i64, i64)], &str>); 10] = [
+        let cases: [(&str, Expected); 10] = [
             ("partition=&offset=&limit=", Ok(&[(0, 798, 900)])),
             ("limit=10", Ok(&[(0, 878, 900)])),
             ("limit=100000", Ok(&[(0, 498, 900)])),
