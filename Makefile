@@ -1,5 +1,5 @@
 # What a newcomer types. `make up` starts everything, `make test` tests everything on the same real servers.
-.PHONY: help up down test check bench deps deps-test fmt
+.PHONY: help up down test check deps deps-test fmt
 
 help:
 	@echo "make up      gets what is missing, builds (release), starts everything, shows where to look"

@@ -65,16 +65,16 @@ impl Store for Tables {
 
     async fn write(&self, target: &Target, rows: &[Row], _: &Places) -> Result<Written, WriteError> {
         let statement = self.statement(target).await?;
-        let mut written = Written::default();
+        let mut refused = vec![];
         let mut writes = stream::iter(0..rows.len())
             .map(|index| self.write_indexed(target, &statement, rows, index))
             .buffer_unordered(self.writes_in_flight_max);
         while let Some((index, outcome)) = writes.next().await {
             if let Err(reason) = outcome? {
-                written.refused.push((index, reason));
+                refused.push((index, reason));
             }
         }
-        Ok(written)
+        Ok(if refused.is_empty() { Written::All } else { Written::Refused(refused) })
     }
 }
 

@@ -60,7 +60,7 @@ pub fn routes(seen: Seen, patches: &broadcast::Sender<Patch>, config: &Config) -
 async fn home(State(seen): State<Seen>) -> impl IntoResponse {
     let view = seen.borrow().clone();
     let nav = vec![web::NavItem::new("/", "Jobs", true)];
-    web::Page { title: "Jobs".into(), product: "Coordinator", nav, live: Some("/events".into()), body: html! { (trouble(&view)) (workers(&view)) (slots(&view)) } }
+    web::Page { title: "Jobs".into(), product: "Coordinator", nav, live: Some("/events".into()), body: html! { div class="stack" { (trouble(&view)) (workers(&view)) (slots(&view)) } } }
 }
 
 /// Sends what changes to open pages.

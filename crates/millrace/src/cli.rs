@@ -2,7 +2,19 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+
+mod runs;
+mod stores;
+mod streams;
+
+pub use runs::{Cron, CronNextArgs, Dag, DagNextArgs, Run, RunListArgs, Task, TaskLogArgs, TriggerArgs};
+pub use stores::{CheckArgs, CqlArgs, SqlArgs};
+pub use streams::{
+    DeadLetter, DeadListArgs, DeadShowArgs, FetchArgs, Job, JobExplainArgs, JobRunArgs, ReadFrom, Source,
+    Topic, TopicListArgs, TopicReadArgs,
+};
 
 #[derive(Debug, Parser)]
 #[command(
@@ -20,6 +32,17 @@ pub struct Cli {
     pub command: Command,
 }
 
+impl Cli {
+    /// Reads the command line. A wrong one ends the program with exit code 2.
+    pub fn from_command_line() -> Cli {
+        let matches = Cli::command().get_matches();
+        let mut cli = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        cli.place.home_by_flag = matches.value_source("home") == Some(ValueSource::CommandLine);
+        cli.place.config_by_default = matches.value_source("config") == Some(ValueSource::DefaultValue);
+        cli
+    }
+}
+
 /// Which stack is meant. Every command takes it.
 #[derive(Debug, Clone, Args)]
 pub struct Place {
@@ -29,6 +52,12 @@ pub struct Place {
     /// Folder with millrace.toml, a file per process, and pipelines/
     #[arg(long, global = true, value_name = "DIR", env = "MILLRACE_CONFIG_DIR", default_value = "config")]
     pub config: PathBuf,
+    /// Whether `--home` was typed: then its stack goes before MILLRACE_* variables.
+    #[arg(skip)]
+    pub home_by_flag: bool,
+    /// Whether nothing says where the configuration is: then a running stack knows better.
+    #[arg(skip)]
+    pub config_by_default: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -41,6 +70,56 @@ pub enum Command {
     Status(StatusArgs),
     /// Print the log of a process
     Logs(LogsArgs),
+    /// Check the configuration and all pipelines, without any server
+    Check(CheckArgs),
+    /// Ask Cassandra
+    Cql(CqlArgs),
+    /// Ask PostgreSQL
+    Sql(SqlArgs),
+    /// DAGs: what runs when
+    #[command(subcommand, after_help = "Example:\n  millrace dag trigger users --wait")]
+    Dag(Dag),
+    /// Runs of DAGs
+    #[command(subcommand, after_help = "Example:\n  millrace run list --dag users")]
+    Run(Run),
+    /// Tasks of a run
+    #[command(
+        subcommand,
+        after_help = "Example:\n  millrace task log 0192f0c1-0000-7000-8000-000000000000 fetch"
+    )]
+    Task(Task),
+    /// Cron expressions
+    #[command(subcommand, after_help = "Example:\n  millrace cron next \"0 2 * * *\" --tz Europe/Zurich")]
+    Cron(Cron),
+    /// Streaming jobs
+    #[command(subcommand, after_help = "Example:\n  millrace job list")]
+    Job(Job),
+    /// Topics of Kafka
+    #[command(subcommand, after_help = "Example:\n  millrace topic read users --limit 5")]
+    Topic(Topic),
+    /// Records that could not go on, with their reasons
+    #[command(subcommand, after_help = "Example:\n  millrace deadletter list")]
+    Deadletter(DeadLetter),
+    /// Sources that are fetched
+    #[command(subcommand, after_help = "Example:\n  millrace source fetch users --dry-run")]
+    Source(Source),
+}
+
+/// Of commands that only print data.
+#[derive(Debug, Args)]
+pub struct JsonArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Of commands about one thing.
+#[derive(Debug, Args)]
+pub struct NamedArgs {
+    pub name: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -72,7 +151,9 @@ pub struct DownArgs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  millrace status --json")]
+#[command(
+    after_help = "Of a pipeline: `fetched` counts the fetches that are still remembered (one day); `in topic` what the topics of its\nsources hold now; `dead` what jobs and sinks gave up, and what the producer refused within the day.\n\nExample:\n  millrace status --json"
+)]
 pub struct StatusArgs {
     /// Print JSON
     #[arg(long)]
@@ -94,8 +175,6 @@ pub struct LogsArgs {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]
@@ -103,10 +182,16 @@ mod tests {
         let mut cli = Cli::command();
         cli.build();
         cli.clone().debug_assert();
-        for command in cli.get_subcommands().filter(|command| command.get_name() != "help") {
-            let help = command.clone().render_long_help().to_string();
-            assert!(help.contains("Example:\n  millrace "), "{}: {help}", command.get_name());
-            assert!(help.contains("--home"), "{}", command.get_name());
+        cli.get_subcommands().for_each(check);
+    }
+
+    fn check(command: &clap::Command) {
+        if command.get_name() == "help" {
+            return;
         }
+        let help = command.clone().render_long_help().to_string();
+        assert!(help.contains("Example:\n  millrace "), "{}: {help}", command.get_name());
+        assert!(help.contains("--home"), "{}", command.get_name());
+        command.get_subcommands().for_each(check);
     }
 }

@@ -30,3 +30,32 @@ impl From<servers::Error> for Failure {
         Failure::Failed(error.to_string())
     }
 }
+
+impl From<postgres::PostgresError> for Failure {
+    fn from(error: postgres::PostgresError) -> Failure {
+        Failure::Failed(error.to_string())
+    }
+}
+
+impl From<sqlx::Error> for Failure {
+    fn from(error: sqlx::Error) -> Failure {
+        Failure::Failed(format!("PostgreSQL did not do it: {error}"))
+    }
+}
+
+impl From<registry::RegistryError> for Failure {
+    fn from(error: registry::RegistryError) -> Failure {
+        Failure::Failed(error.to_string())
+    }
+}
+
+impl From<kafka::KafkaError> for Failure {
+    fn from(error: kafka::KafkaError) -> Failure {
+        match &error {
+            kafka::KafkaError::NoTopic { .. } => {
+                Failure::WrongInput(format!("{error}; `millrace topic list` shows which there are"))
+            }
+            _ => Failure::Failed(error.to_string()),
+        }
+    }
+}

@@ -3,27 +3,63 @@
 //! `cli` says which commands there are; each command has a module of its own with one function `run`.
 
 mod cli;
-mod down;
 mod failure;
+
+mod down;
 mod logs;
-mod ours;
-mod output;
-mod settings;
 mod status;
-mod table;
 mod up;
+
+mod check;
+mod cql;
+mod cron;
+mod dag;
+mod deadletter;
+mod job;
+mod run;
+mod source;
+mod sql;
+mod task;
+mod topic;
+
+// Finding and asking.
+mod address;
+mod files;
+mod messages;
+mod ours;
+mod rest;
+mod settings;
+
+// Reading and printing.
+mod instant;
+mod output;
+mod table;
 
 pub use cli::Cli;
 pub use failure::Failure;
 
+use address::Addresses;
 use cli::Command;
 
 /// Does what was asked.
 pub async fn run(cli: Cli) -> Result<(), Failure> {
-    match cli.command {
-        Command::Up(args) => up::run(&cli.place, &args).await,
-        Command::Down(args) => down::run(&cli.place, &args).await,
-        Command::Status(args) => status::run(&cli.place, &args),
-        Command::Logs(args) => logs::run(&cli.place, &args).await,
+    let place = &cli.place;
+    let addresses = Addresses::of(place);
+    match &cli.command {
+        Command::Up(args) => up::run(place, args).await,
+        Command::Down(args) => down::run(place, args).await,
+        Command::Status(args) => status::run(place, &addresses, args).await,
+        Command::Logs(args) => logs::run(place, args).await,
+        Command::Check(args) => check::run(place, args).await,
+        Command::Cql(args) => cql::run(&addresses, args).await,
+        Command::Sql(args) => sql::run(&addresses, args).await,
+        Command::Dag(asked) => dag::run(&addresses, asked).await,
+        Command::Run(asked) => run::run(&addresses, asked).await,
+        Command::Task(asked) => task::run(&addresses, asked).await,
+        Command::Cron(asked) => cron::run(asked),
+        Command::Job(asked) => job::run(&addresses, asked).await,
+        Command::Topic(asked) => topic::run(&addresses, asked).await,
+        Command::Deadletter(asked) => deadletter::run(&addresses, asked).await,
+        Command::Source(asked) => source::run(&addresses, asked).await,
     }
 }

@@ -1,12 +1,10 @@
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 #[tokio::main]
 async fn main() -> ExitCode {
     // The first HTTP client would panic without it.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    match millrace::run(millrace::Cli::parse()).await {
+    match millrace::run(millrace::Cli::from_command_line()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("millrace: {failure}");

@@ -7,6 +7,11 @@ pub fn line(text: impl std::fmt::Display) {
     bytes(format!("{text}\n").as_bytes());
 }
 
+/// Prints JSON for programs, indented for people who look all the same.
+pub fn json(value: &serde_json::Value) {
+    line(format_args!("{value:#}"));
+}
+
 /// Prints as it is. Ends this program quietly when nobody reads any more, where `println!` would panic.
 pub fn bytes(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();

@@ -46,8 +46,8 @@ impl Store for Tables {
 
     async fn write(&self, target: &Target, rows: &[Row], places: &Places) -> Result<Written, WriteError> {
         match self.write_all(target, &newest(target, rows), places).await {
-            Ok(()) => Ok(Written::default()),
-            Err(cause) if is_the_rows(&cause) => self.write_each(target, rows, places).await,
+            Ok(()) => Ok(Written::All),
+            Err(cause) if is_the_rows(&cause) => self.find_refused(target, rows).await,
             Err(cause) => Err(away(cause)),
         }
     }
@@ -63,9 +63,9 @@ impl Tables {
         transaction.commit().await
     }
 
-    /// After a batch that the database refused: finds out which of its rows it can't take, and writes the others.
-    async fn write_each(&self, target: &Target, rows: &[Row], places: &Places) -> Result<Written, WriteError> {
-        let mut written = Written::default();
+    /// After a batch that the database refused: finds out which of its rows it can't take. Nothing is kept.
+    async fn find_refused(&self, target: &Target, rows: &[Row]) -> Result<Written, WriteError> {
+        let mut refused = vec![];
         let mut transaction = self.pool.begin().await.map_err(away)?;
         for (index, row) in rows.iter().enumerate() {
             run(&mut transaction, "SAVEPOINT one").await?;
@@ -73,14 +73,14 @@ impl Tables {
                 Ok(()) => run(&mut transaction, "RELEASE SAVEPOINT one").await?,
                 Err(cause) if is_the_rows(&cause) => {
                     run(&mut transaction, "ROLLBACK TO SAVEPOINT one").await?;
-                    written.refused.push((index, format!("PostgreSQL can't take the row: {cause}")));
+                    refused.push((index, format!("PostgreSQL can't take the row: {cause}")));
                 }
                 Err(cause) => return Err(away(cause)),
             }
         }
-        keep_places(&mut transaction, target, places).await.map_err(away)?;
-        transaction.commit().await.map_err(away)?;
-        Ok(written)
+        transaction.rollback().await.map_err(away)?;
+        // Refused as a whole and in no part: nothing to take out, so the batch is tried as it is.
+        if refused.is_empty() { Err(WriteError::Away("PostgreSQL refused a batch and none of its rows".into())) } else { Ok(Written::Refused(refused)) }
     }
 }
 

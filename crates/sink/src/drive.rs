@@ -5,7 +5,7 @@ use crate::{
     batch::{Bad, Decoder},
     feed::{Fed, Feed},
     status::Status,
-    store::Places,
+    store::{Places, Written},
 };
 use kafka::{Cluster, KafkaError, Outgoing, RECORD_ID, Record, TopicSpec};
 use model::{DeadLetter, Incarnation, Retry, Stage};
@@ -115,19 +115,27 @@ impl<'a, S: Store> Drive<'a, S> {
         Ok((records, None))
     }
 
+    /// Makes every record a row or a dead letter. The store keeps the place only with the last of its rows, so what it refuses is
+    /// buried before that: a place must never be kept for a record that is nowhere yet.
     async fn write(&mut self, records: &[Record]) -> Result<(u64, u64), String> {
-        let (rows, mut bad) = self.decoder.decode(self.target, &self.life, records).await.map_err(|cause| cause.to_string())?;
-        let (indexes, rows): (Vec<usize>, Vec<_>) = rows.into_iter().unzip();
-        let places = Places { topic_id: self.life.topic_id, next: self.next.clone() };
-        let written = self.context.store.write(self.target, &rows, &places).await.map_err(|cause| match cause {
-            WriteError::Away(reason) => format!("{reason}; the batch is written again"),
-            WriteError::Unfit(reason) => reason,
-        })?;
-        let rows_written = rows.len() - written.refused.len();
-        bad.extend(written.refused.into_iter().map(|(row, reason)| (records[indexes[row]].clone(), reason)));
-        let dead = bad.len() as u64;
+        let (rows, bad) = self.decoder.decode(self.target, &self.life, records).await.map_err(|cause| cause.to_string())?;
+        let mut dead = bad.len() as u64;
         self.bury(bad).await?;
-        Ok((rows_written as u64, dead))
+        let (mut indexes, mut rows): (Vec<usize>, Vec<_>) = rows.into_iter().unzip();
+        let places = Places { topic_id: self.life.topic_id, next: self.next.clone() };
+        loop {
+            let refused = match self.context.store.write(self.target, &rows, &places).await {
+                Ok(Written::All) => return Ok((rows.len() as u64, dead)),
+                Ok(Written::Refused(refused)) => refused,
+                Err(WriteError::Away(reason)) => return Err(format!("{reason}; the batch is written again")),
+                Err(WriteError::Unfit(reason)) => return Err(reason),
+            };
+            dead += refused.len() as u64;
+            let out: std::collections::BTreeSet<usize> = refused.iter().map(|(row, _)| *row).collect();
+            self.bury(refused.into_iter().map(|(row, reason)| (records[indexes[row]].clone(), reason)).collect()).await?;
+            rows = without(rows, &out);
+            indexes = without(indexes, &out);
+        }
     }
 
     /// Sends what cannot be a row to the dead letters, with where it came from.
@@ -167,6 +175,10 @@ impl<'a, S: Store> Drive<'a, S> {
             tracing::warn!("the height of {} was not kept: {cause}", self.life.topic);
         }
     }
+}
+
+fn without<T>(items: Vec<T>, out: &std::collections::BTreeSet<usize>) -> Vec<T> {
+    items.into_iter().enumerate().filter(|(index, _)| !out.contains(index)).map(|(_, item)| item).collect()
 }
 
 /// Made before the first record is read: a record that can't be a row must have somewhere to go.

@@ -12,8 +12,8 @@ pub trait Store: Send + Sync + 'static {
     /// Where to go on, if the store itself keeps it; else the consumer group says.
     fn places(&self, target: &Target, topic_id: uuid::Uuid) -> impl Future<Output = Result<Option<Offsets>, WriteError>> + Send;
 
-    /// Writes rows, and remembers the places where it keeps them. Must be idempotent by key and version. Answers which rows
-    /// the database can't take, and why; all others are durable.
+    /// Writes rows, and remembers the places where it keeps them. Must be idempotent by key and version. Where the database can't
+    /// take some rows, the places are not kept, and the caller writes again without those rows.
     fn write(&self, target: &Target, rows: &[Row], places: &Places) -> impl Future<Output = Result<Written, WriteError>> + Send;
 }
 
@@ -26,10 +26,12 @@ pub struct Places {
 }
 
 /// What became of a batch.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Written {
-    /// Index in the batch, and why the database can't take the row.
-    pub refused: Vec<(usize, String)>,
+#[derive(Clone, Debug, PartialEq)]
+pub enum Written {
+    /// All rows are durable, and the places are kept.
+    All,
+    /// Index in the batch, and why the database can't take the row. Never empty.
+    Refused(Vec<(usize, String)>),
 }
 
 /// Why a batch was not written.

@@ -29,7 +29,7 @@ pub async fn part(outside: &Outside, run_id: Uuid) -> Result<Option<(String, Mar
     let tasks = outside.queue.tasks(run_id).await?;
     let edges = outside.queue.edges(run_id).await?;
     let html = html! {
-        div id=(element(run_id)) {
+        div id=(element(run_id)) class="stack" {
             (head(&run))
             (figures(&tasks))
             (picture(run_id, &tasks, &edges))
@@ -113,6 +113,6 @@ fn table(run_id: Uuid, tasks: &[TaskRow]) -> Markup {
 /// The numbers of a result, in one line.
 pub fn brief(result: &Value) -> String {
     let Value::Object(fields) = result else { return String::new() };
-    let shown = fields.iter().filter_map(|(key, value)| value.as_u64().map(|n| format!("{n} {key}")));
+    let shown = fields.iter().filter_map(|(key, value)| value.as_u64().map(|n| format!("{key} {n}")));
     shown.take(5).collect::<Vec<_>>().join(", ")
 }

@@ -108,15 +108,3 @@ fn filters_choose_users_and_fields() {
         "gender name email dob phone cell id nat"
     );
 }
-
-#[test]
-#[ignore = "a measurement: run it alone, with --release"]
-fn users_are_made_quickly() {
-    let asked = asked(&[("results", "5000")]);
-    let nations = nation::all().unwrap();
-    let start = std::time::Instant::now();
-    for _ in 0..20 {
-        std::hint::black_box(show::body(&asked, &page(&asked, &nations)).unwrap());
-    }
-    println!("{:.0} users a second", 100_000.0 / start.elapsed().as_secs_f64());
-}

@@ -1,0 +1,168 @@
+//! Commands about DAGs, runs, tasks and cron expressions.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use clap::{Args, Subcommand};
+use uuid::Uuid;
+
+use super::{JsonArgs, NamedArgs};
+use crate::instant;
+
+#[derive(Debug, Subcommand)]
+pub enum Dag {
+    /// List the DAGs that are published
+    #[command(after_help = "Example:\n  millrace dag list")]
+    List(JsonArgs),
+    /// Show a DAG and its newest runs
+    #[command(after_help = "Example:\n  millrace dag show users")]
+    Show(NamedArgs),
+    /// Run a DAG now
+    Trigger(TriggerArgs),
+    /// Let no due time become a run
+    #[command(after_help = "Example:\n  millrace dag pause users")]
+    Pause(NamedArgs),
+    /// Let it go on; missed times follow the DAG's catchup
+    #[command(after_help = "Example:\n  millrace dag unpause users")]
+    Unpause(NamedArgs),
+    /// Print what would run, and when, from the files and without any server
+    Next(DagNextArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit code 1: the run that was waited for did not succeed.\n\nExample:\n  millrace dag trigger users --wait"
+)]
+pub struct TriggerArgs {
+    pub name: String,
+    /// Wait until the run has ended, and show its tasks
+    #[arg(long)]
+    pub wait: bool,
+    /// How long to wait
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
+    pub timeout: Duration,
+    /// Two triggers with the same key make one run
+    #[arg(long)]
+    pub key: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each line: the logical time of a run, and when it would be made. Times are RFC 3339; seconds may be left out.\n\nExample:\n  millrace dag next users_daily --now 2026-03-01T00:00Z --last 2026-02-27T00:10Z"
+)]
+pub struct DagNextArgs {
+    pub name: String,
+    /// The moment at which is looked; now where absent
+    #[arg(long, value_name = "T", value_parser = instant::parse)]
+    pub now: Option<DateTime<Utc>>,
+    /// Logical time of the newest run; none where absent
+    #[arg(long, value_name = "T", value_parser = instant::parse)]
+    pub last: Option<DateTime<Utc>>,
+    /// Nothing runs before; where absent `start` of the file, else --last, else --now
+    #[arg(long, value_name = "T", value_parser = instant::parse)]
+    pub start: Option<DateTime<Utc>>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Run {
+    /// List runs, the newest first
+    List(RunListArgs),
+    /// Show a run and its tasks
+    #[command(after_help = "Example:\n  millrace run show 0192f0c1-0000-7000-8000-000000000000")]
+    Show(RunIdArgs),
+    /// End a run: its open tasks are not run any more
+    #[command(after_help = "Example:\n  millrace run cancel 0192f0c1-0000-7000-8000-000000000000")]
+    Cancel(RunIdArgs),
+    /// Run the tasks of a run again that did not succeed
+    #[command(after_help = "Example:\n  millrace run clear 0192f0c1-0000-7000-8000-000000000000")]
+    Clear(RunIdArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  millrace run list --dag users --limit 5")]
+pub struct RunListArgs {
+    /// Only runs of this DAG
+    #[arg(long, value_name = "NAME")]
+    pub dag: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct RunIdArgs {
+    pub id: Uuid,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Print the log of a task: the last 1000 lines over all its tries
+    Log(TaskLogArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  millrace task log 0192f0c1-0000-7000-8000-000000000000 fetch")]
+pub struct TaskLogArgs {
+    /// Id of the run
+    pub run: Uuid,
+    /// Name of the task
+    pub task: String,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Cron {
+    /// Print the next instants of a cron expression, in UTC
+    Next(CronNextArgs),
+}
+
+/// More lines than this are read by nobody.
+const COUNT_MAX: u64 = 10_000;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  millrace cron next \"0 2 * * *\" --tz Europe/Zurich --after 2023-03-24T00:00Z --count 4"
+)]
+pub struct CronNextArgs {
+    /// Five or six fields, or a nickname such as @daily
+    #[arg(value_name = "EXPR")]
+    pub expression: String,
+    /// A time zone of the IANA database
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub tz: String,
+    /// Only instants after this one, RFC 3339; now where absent
+    #[arg(long, value_name = "T", value_parser = instant::parse)]
+    pub after: Option<DateTime<Utc>>,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=COUNT_MAX))]
+    pub count: u64,
+    /// What a fixed time means in the night when it comes twice
+    #[arg(long, value_name = "WHICH", default_value = "first", value_parser = overlap)]
+    pub overlap: schedule::Overlap,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn overlap(text: &str) -> Result<schedule::Overlap, String> {
+    match text {
+        "first" => Ok(schedule::Overlap::First),
+        "last" => Ok(schedule::Overlap::Last),
+        "both" => Ok(schedule::Overlap::Both),
+        _ => Err("write first, last or both".into()),
+    }
+}

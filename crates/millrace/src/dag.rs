@@ -1,0 +1,87 @@
+//! `millrace dag`: what runs when.
+
+use serde_json::{Value, json};
+
+use crate::address::Addresses;
+use crate::cli::{Dag, NamedArgs, TriggerArgs};
+use crate::failure::Failure;
+use crate::rest::Rest;
+use crate::run as runs;
+use crate::{output, table};
+
+mod next;
+mod wait;
+
+/// Of a DAG, shown beside it.
+const RUNS_SHOWN: &str = "10";
+
+pub async fn run(addresses: &Addresses, asked: &Dag) -> Result<(), Failure> {
+    match asked {
+        Dag::List(args) => list(&addresses.scheduler()?, args.json).await,
+        Dag::Show(args) => show(&addresses.scheduler()?, args).await,
+        Dag::Trigger(args) => trigger(&addresses.scheduler()?, args).await,
+        Dag::Pause(args) => set(&addresses.scheduler()?, args, "pause").await,
+        Dag::Unpause(args) => set(&addresses.scheduler()?, args, "unpause").await,
+        Dag::Next(args) => next::run(addresses, args),
+    }
+}
+
+async fn list(scheduler: &Rest, as_json: bool) -> Result<(), Failure> {
+    let dags = scheduler.get(&["api", "v1", "dags"], &[]).await?;
+    let rows = dags.as_array().map(Vec::as_slice).unwrap_or_default();
+    if as_json {
+        output::json(&dags);
+    } else if rows.is_empty() {
+        output::line("No DAG is published. `millrace check` says whether the files are right.");
+    } else {
+        output::line(table::of_objects(&["name", "pipeline", "paused", "next_at", "last_logical"], rows));
+    }
+    Ok(())
+}
+
+async fn show(scheduler: &Rest, args: &NamedArgs) -> Result<(), Failure> {
+    let dags = scheduler.get(&["api", "v1", "dags"], &[]).await?;
+    let dags = dags.as_array().map(Vec::as_slice).unwrap_or_default();
+    let dag =
+        dags.iter().find(|dag| dag["name"] == args.name.as_str()).ok_or_else(|| unknown(&args.name, dags))?;
+    let newest = scheduler.get(&["api", "v1", "runs"], &[("dag", &args.name), ("limit", RUNS_SHOWN)]).await?;
+    if args.json {
+        output::json(&json!({ "dag": dag, "runs": newest }));
+        return Ok(());
+    }
+    output::line(table::of_fields(dag));
+    output::line("");
+    runs::print(&newest);
+    Ok(())
+}
+
+fn unknown(name: &str, dags: &[Value]) -> Failure {
+    let known: Vec<&str> = dags.iter().filter_map(|dag| dag["name"].as_str()).collect();
+    Failure::WrongInput(format!("there is no DAG \"{name}\"; published are: {}", known.join(", ")))
+}
+
+async fn trigger(scheduler: &Rest, args: &TriggerArgs) -> Result<(), Failure> {
+    let body = args.key.as_ref().map_or_else(|| json!({}), |key| json!({ "idempotency_key": key }));
+    let made = scheduler.post(&["api", "v1", "dags", &args.name, "runs"], &body).await?;
+    let id = table::cell(&made["run_id"], "?");
+    if args.wait {
+        return wait::until_ended(scheduler, &id, args).await;
+    }
+    if args.json {
+        output::json(&made);
+    } else {
+        let word = if made["new"] == true { "made" } else { "there was already" };
+        output::line(format_args!("{word} run {id}; `millrace run show {id}` shows it"));
+    }
+    Ok(())
+}
+
+async fn set(scheduler: &Rest, args: &NamedArgs, action: &str) -> Result<(), Failure> {
+    let answer = scheduler.post(&["api", "v1", "dags", &args.name, action], &json!({})).await?;
+    if args.json {
+        output::json(&answer);
+    } else {
+        output::line(format_args!("{} is {}", args.name, if action == "pause" { "paused" } else { "on" }));
+    }
+    Ok(())
+}

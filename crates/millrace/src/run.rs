@@ -1,0 +1,94 @@
+//! `millrace run`: runs of DAGs.
+
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::address::Addresses;
+use crate::cli::{Run, RunListArgs};
+use crate::failure::Failure;
+use crate::rest::Rest;
+use crate::{output, table};
+
+pub async fn run(addresses: &Addresses, asked: &Run) -> Result<(), Failure> {
+    let scheduler = addresses.scheduler()?;
+    match asked {
+        Run::List(args) => list(&scheduler, args).await,
+        Run::Show(args) => show(&scheduler, &args.id, args.json).await,
+        Run::Cancel(args) => cancel(&scheduler, &args.id, args.json).await,
+        Run::Clear(args) => clear(&scheduler, &args.id, args.json).await,
+    }
+}
+
+async fn list(scheduler: &Rest, args: &RunListArgs) -> Result<(), Failure> {
+    let limit = args.limit.to_string();
+    let mut query = vec![("limit", limit.as_str())];
+    query.extend(args.dag.as_deref().map(|dag| ("dag", dag)));
+    let runs = scheduler.get(&["api", "v1", "runs"], &query).await?;
+    if args.json {
+        output::json(&runs)
+    } else {
+        print(&runs)
+    }
+    Ok(())
+}
+
+/// The newest first.
+pub fn print(runs: &Value) {
+    match runs.as_array().map(Vec::as_slice).unwrap_or_default() {
+        [] => output::line("There is no run yet. `millrace dag trigger NAME` makes one."),
+        rows => output::line(table::of_objects(
+            &["id", "dag", "state", "cause", "logical_at", "started_at", "ended_at", "reason"],
+            rows,
+        )),
+    }
+}
+
+async fn show(scheduler: &Rest, id: &Uuid, as_json: bool) -> Result<(), Failure> {
+    let found = scheduler.get(&["api", "v1", "runs", &id.to_string()], &[]).await?;
+    if as_json {
+        output::json(&found)
+    } else {
+        print_one(&found)
+    }
+    Ok(())
+}
+
+/// A run and its tasks, the first started first.
+pub fn print_one(found: &Value) {
+    output::line(table::of_fields(&found["run"]));
+    output::line("");
+    let mut tasks = found["tasks"].as_array().cloned().unwrap_or_default();
+    // What has not started has no time: it comes last.
+    tasks.sort_by_key(|task| (task["started_at"].is_null(), table::cell(&task["started_at"], "")));
+    output::line(table::of_objects(
+        &["name", "kind", "state", "attempt", "started_at", "ended_at", "reason"],
+        &tasks,
+    ));
+}
+
+async fn cancel(scheduler: &Rest, id: &Uuid, as_json: bool) -> Result<(), Failure> {
+    let answer = scheduler.post(&["api", "v1", "runs", &id.to_string(), "cancel"], &json!({})).await?;
+    if as_json {
+        output::json(&answer);
+    }
+    match answer["cancelled"] == true {
+        true if as_json => {}
+        true => output::line(format_args!("run {id} is cancelled")),
+        false => {
+            return Err(Failure::Failed(format!(
+                "run {id} has ended already, or there is none; `millrace run list` shows them"
+            )));
+        }
+    }
+    Ok(())
+}
+
+async fn clear(scheduler: &Rest, id: &Uuid, as_json: bool) -> Result<(), Failure> {
+    let answer = scheduler.post(&["api", "v1", "runs", &id.to_string(), "clear"], &json!({})).await?;
+    if as_json {
+        output::json(&answer);
+    } else {
+        output::line(format_args!("{} tasks of run {id} run again", answer["tasks"]));
+    }
+    Ok(())
+}

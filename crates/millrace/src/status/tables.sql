@@ -1,0 +1,1 @@
+SELECT table_name, pipeline, rows, dead FROM sink_status

@@ -1,0 +1,48 @@
+//! `millrace task`: what a task said.
+
+use serde_json::Value;
+
+use crate::address::Addresses;
+use crate::cli::{Task, TaskLogArgs};
+use crate::failure::Failure;
+use crate::{output, table};
+
+pub async fn run(addresses: &Addresses, asked: &Task) -> Result<(), Failure> {
+    let Task::Log(args) = asked;
+    log(addresses, args).await
+}
+
+async fn log(addresses: &Addresses, args: &TaskLogArgs) -> Result<(), Failure> {
+    let run = args.run.to_string();
+    let found = addresses.scheduler()?.get(&["api", "v1", "runs", &run, "tasks", &args.task], &[]).await?;
+    if args.json {
+        output::json(&found);
+        return Ok(());
+    }
+    let rows = |key: &str| found[key].as_array().cloned().unwrap_or_default();
+    for line in rows("log") {
+        let text = |key: &str| table::cell(&line[key], "");
+        output::line(format_args!("{}  try {}  {}", text("at"), text("attempt"), text("line")));
+    }
+    for attempt in rows("attempts") {
+        let text = |key: &str| table::cell(&attempt[key], "");
+        output::line(format_args!(
+            "{}  try {}  {}{}",
+            time_of(&attempt),
+            text("attempt"),
+            text("state"),
+            reason(&attempt)
+        ));
+    }
+    Ok(())
+}
+
+/// When the try ended, or began where it has not ended.
+fn time_of(attempt: &Value) -> String {
+    let ended = table::cell(&attempt["ended_at"], "");
+    if ended.is_empty() { table::cell(&attempt["started_at"], "-") } else { ended }
+}
+
+fn reason(attempt: &Value) -> String {
+    attempt["reason"].as_str().map(|reason| format!(": {reason}")).unwrap_or_default()
+}
