@@ -20,7 +20,14 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
         let cassandra = Cassandra::connect(&config.cassandra.hosts).await;
         service.health.good("cassandra");
         let tables = Tables::new(cassandra, config.cassandra.replication, config.writes_in_flight_max);
-        let context = sink::Context::new(&service, tables, &config.kafka.bootstrap, &config.registry.url, metadata, config.batch_records_max)?;
+        let context = sink::Context::new(
+            &service,
+            tables,
+            &config.kafka.bootstrap,
+            &config.registry.url,
+            metadata,
+            config.batch_records_max,
+        )?;
         sink::run(context, pipeline::Store::Cassandra, published, service.shutdown.clone()).await;
         anyhow::Ok(())
     };

@@ -39,7 +39,10 @@ impl Tables {
         if let Some(known) = self.prepared.read().unwrap_or_else(PoisonError::into_inner).get(&text) {
             return Ok(known.clone());
         }
-        let mut prepared = self.cassandra.session().prepare(text.as_str()).await.map_err(|cause| WriteError::Away(format!("Cassandra did not prepare \"{text}\": {cause}")))?;
+        let mut prepared =
+            self.cassandra.session().prepare(text.as_str()).await.map_err(|cause| {
+                WriteError::Away(format!("Cassandra did not prepare \"{text}\": {cause}"))
+            })?;
         // A repeated write has the same timestamp and values, so the driver may retry it.
         prepared.set_is_idempotent(true);
         let prepared = Arc::new(prepared);
@@ -53,7 +56,8 @@ impl Store for Tables {
         let away = |cause: CassandraError| WriteError::Away(cause.to_string());
         self.cassandra.ensure_keyspace(target.table.place(), self.replication).await.map_err(away)?;
         self.cassandra.run(&create(target)).await.map_err(away)?;
-        let expected: Vec<_> = target.columns.iter().map(|column| (column.name.clone(), cql_type(column).to_owned())).collect();
+        let expected: Vec<_> =
+            target.columns.iter().map(|column| (column.name.clone(), cql_type(column).to_owned())).collect();
         let found = self.cassandra.columns(target.table.place(), &target.table.name).await.map_err(away)?;
         target.drift(&expected, &found).map_or(Ok(()), |difference| Err(WriteError::Unfit(difference)))
     }
@@ -79,12 +83,23 @@ impl Store for Tables {
 }
 
 impl Tables {
-    async fn write_indexed(&self, target: &Target, statement: &PreparedStatement, rows: &[Row], index: usize) -> (usize, Result<Result<(), String>, WriteError>) {
+    async fn write_indexed(
+        &self,
+        target: &Target,
+        statement: &PreparedStatement,
+        rows: &[Row],
+        index: usize,
+    ) -> (usize, Result<Result<(), String>, WriteError>) {
         (index, self.write_row(target, statement, &rows[index]).await)
     }
 
     /// The outer error is the cluster's, the inner one the row's.
-    async fn write_row(&self, target: &Target, statement: &PreparedStatement, row: &Row) -> Result<Result<(), String>, WriteError> {
+    async fn write_row(
+        &self,
+        target: &Target,
+        statement: &PreparedStatement,
+        row: &Row,
+    ) -> Result<Result<(), String>, WriteError> {
         let values = match bind(target, row) {
             Ok(values) => values,
             Err(reason) => return Ok(Err(reason)),
@@ -92,7 +107,10 @@ impl Tables {
         match self.cassandra.session().execute_unpaged(statement, values).await {
             Ok(_) => Ok(Ok(())),
             Err(cause) if is_the_rows(&cause) => Ok(Err(cause.to_string())),
-            Err(cause) => Err(WriteError::Away(format!("Cassandra did not confirm a write to {}: {cause}", target.table.name))),
+            Err(cause) => Err(WriteError::Away(format!(
+                "Cassandra did not confirm a write to {}: {cause}",
+                target.table.name
+            ))),
         }
     }
 }
@@ -116,17 +134,27 @@ fn is_the_rows(cause: &ExecutionError) -> bool {
     match cause {
         ExecutionError::BadQuery(_) => true,
         ExecutionError::LastAttemptError(RequestAttemptError::SerializationError(_)) => true,
-        ExecutionError::LastAttemptError(RequestAttemptError::DbError(cause, _)) => matches!(cause, DbError::Invalid | DbError::SyntaxError),
+        ExecutionError::LastAttemptError(RequestAttemptError::DbError(cause, _)) => {
+            matches!(cause, DbError::Invalid | DbError::SyntaxError)
+        }
         _ => false,
     }
 }
 
 fn create(target: &Target) -> String {
-    let columns: Vec<String> = target.columns.iter().map(|column| format!("{} {}", quoted(&column.name), cql_type(column))).collect();
+    let columns: Vec<String> = target
+        .columns
+        .iter()
+        .map(|column| format!("{} {}", quoted(&column.name), cql_type(column)))
+        .collect();
     let names = |names: &[String]| names.iter().map(|name| quoted(name)).collect::<Vec<_>>().join(", ");
     let all = target.primary_key();
     let (partition, clustering) = all.split_at(all.len() - target.table.clustering.len());
-    let key = if clustering.is_empty() { format!("({})", names(partition)) } else { format!("({}), {}", names(partition), names(clustering)) };
+    let key = if clustering.is_empty() {
+        format!("({})", names(partition))
+    } else {
+        format!("({}), {}", names(partition), names(clustering))
+    };
     let direction = |by: &pipeline::Clustering| {
         let word = match by.order {
             Direction::Asc => "ASC",
@@ -135,8 +163,17 @@ fn create(target: &Target) -> String {
         format!("{} {word}", quoted(&by.column))
     };
     let order: Vec<String> = target.table.clustering.iter().map(direction).collect();
-    let order = if order.is_empty() { String::new() } else { format!(" WITH CLUSTERING ORDER BY ({})", order.join(", ")) };
-    format!("CREATE TABLE IF NOT EXISTS {}.{} ({}, PRIMARY KEY ({key})){order}", quoted(target.table.place()), quoted(&target.table.name), columns.join(", "))
+    let order = if order.is_empty() {
+        String::new()
+    } else {
+        format!(" WITH CLUSTERING ORDER BY ({})", order.join(", "))
+    };
+    format!(
+        "CREATE TABLE IF NOT EXISTS {}.{} ({}, PRIMARY KEY ({key})){order}",
+        quoted(target.table.place()),
+        quoted(&target.table.name),
+        columns.join(", ")
+    )
 }
 
 fn insert(target: &Target) -> String {
@@ -144,7 +181,12 @@ fn insert(target: &Target) -> String {
     let marks = vec!["?"; names.len()].join(", ");
     let ttl = target.table.ttl.as_secs();
     let ttl = if ttl == 0 { String::new() } else { format!(" AND TTL {ttl}") };
-    format!("INSERT INTO {}.{} ({}) VALUES ({marks}) USING TIMESTAMP ?{ttl}", quoted(target.table.place()), quoted(&target.table.name), names.join(", "))
+    format!(
+        "INSERT INTO {}.{} ({}) VALUES ({marks}) USING TIMESTAMP ?{ttl}",
+        quoted(target.table.place()),
+        quoted(&target.table.name),
+        names.join(", ")
+    )
 }
 
 #[cfg(test)]

@@ -50,15 +50,23 @@ impl Cassandra {
 
     /// Connects once.
     pub async fn connect_now(hosts: &str) -> Result<Self, CassandraError> {
-        let profile = ExecutionProfile::builder().consistency(Consistency::LocalQuorum).request_timeout(Some(ANSWER_MAX)).build();
+        let profile = ExecutionProfile::builder()
+            .consistency(Consistency::LocalQuorum)
+            .request_timeout(Some(ANSWER_MAX))
+            .build();
         let builder = SessionBuilder::new()
             .known_nodes(hosts.split(',').map(str::trim))
             .connection_timeout(CONNECT_MAX)
             .default_execution_profile_handle(profile.into_handle());
         match tokio::time::timeout(CONNECT_MAX * 2, builder.build()).await {
             Ok(Ok(session)) => Ok(Self { session: Arc::new(session) }),
-            Ok(Err(cause)) => Err(CassandraError::Unreachable { hosts: hosts.to_owned(), cause: cause.to_string() }),
-            Err(_) => Err(CassandraError::Unreachable { hosts: hosts.to_owned(), cause: format!("no answer within {:?}", CONNECT_MAX * 2) }),
+            Ok(Err(cause)) => {
+                Err(CassandraError::Unreachable { hosts: hosts.to_owned(), cause: cause.to_string() })
+            }
+            Err(_) => Err(CassandraError::Unreachable {
+                hosts: hosts.to_owned(),
+                cause: format!("no answer within {:?}", CONNECT_MAX * 2),
+            }),
         }
     }
 
@@ -83,12 +91,17 @@ impl Cassandra {
     /// Runs a statement and reads all of its answer. For people and checks, not for large tables.
     pub async fn query(&self, statement: &str) -> Result<Answer, CassandraError> {
         let refused = |cause: String| CassandraError::Refused { statement: statement.to_owned(), cause };
-        let result = self.session.query_unpaged(statement, ()).await.map_err(|cause| refused(cause.to_string()))?;
+        let result =
+            self.session.query_unpaged(statement, ()).await.map_err(|cause| refused(cause.to_string()))?;
         rows::read(result).map_err(refused)
     }
 
     /// The columns of a table as the cluster has them, by name and CQL type; empty where there is no such table.
-    pub async fn columns(&self, keyspace: &str, table: &str) -> Result<Vec<(String, String)>, CassandraError> {
+    pub async fn columns(
+        &self,
+        keyspace: &str,
+        table: &str,
+    ) -> Result<Vec<(String, String)>, CassandraError> {
         let statement = format!(
             "SELECT column_name, type FROM system_schema.columns WHERE keyspace_name = '{}' AND table_name = '{}'",
             keyspace.replace('\'', "''"),

@@ -38,18 +38,24 @@ fn to_json(value: &CqlValue) -> Value {
         CqlValue::Counter(n) => n.0.into(),
         CqlValue::Float(n) => json!(n),
         CqlValue::Double(n) => json!(n),
-        CqlValue::Timestamp(time) => chrono::DateTime::from_timestamp_millis(time.0)
-            .map_or_else(|| time.0.into(), |time| time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).into()),
+        CqlValue::Timestamp(time) => chrono::DateTime::from_timestamp_millis(time.0).map_or_else(
+            || time.0.into(),
+            |time| time.to_rfc3339_opts(chrono::SecondsFormat::AutoSi, true).into(),
+        ),
         // Days since 1970 with 2^31 added.
         CqlValue::Date(date) => {
             let days = chrono::Duration::days(i64::from(date.0) - (1 << 31));
-            chrono::NaiveDate::default().checked_add_signed(days).map_or(Value::Null, |date| date.to_string().into())
+            chrono::NaiveDate::default()
+                .checked_add_signed(days)
+                .map_or(Value::Null, |date| date.to_string().into())
         }
         CqlValue::Uuid(uuid) => uuid.to_string().into(),
         CqlValue::List(items) | CqlValue::Set(items) => items.iter().map(to_json).collect(),
-        CqlValue::Map(entries) => {
-            entries.iter().map(|(key, value)| (key_text(key), to_json(value))).collect::<serde_json::Map<_, _>>().into()
-        }
+        CqlValue::Map(entries) => entries
+            .iter()
+            .map(|(key, value)| (key_text(key), to_json(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into(),
         other => format!("{other:?}").into(),
     }
 }

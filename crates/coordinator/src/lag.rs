@@ -10,7 +10,11 @@ use wire::passed::Offsets;
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// Follows the lag of every published job, in records.
-pub fn follow(cluster: Cluster, published: watch::Receiver<Published>, shutdown: CancellationToken) -> watch::Receiver<BTreeMap<String, u64>> {
+pub fn follow(
+    cluster: Cluster,
+    published: watch::Receiver<Published>,
+    shutdown: CancellationToken,
+) -> watch::Receiver<BTreeMap<String, u64>> {
     let (sender, receiver) = watch::channel(BTreeMap::new());
     tokio::spawn(async move {
         while !shutdown.is_cancelled() && !sender.is_closed() {
@@ -35,7 +39,20 @@ async fn lag(cluster: &Cluster, job: &Job) -> Result<u64, KafkaError> {
         let first = cluster.ends(&topic, End::First).await?;
         let ends = cluster.ends(&topic, End::Stable).await?;
         // What was deleted before it was read is not waiting any more.
-        let at = Offsets(ends.0.keys().map(|partition| (*partition, at.0.get(partition).copied().unwrap_or(0).max(first.0.get(partition).copied().unwrap_or(0)))).collect());
+        let at = Offsets(
+            ends.0
+                .keys()
+                .map(|partition| {
+                    (
+                        *partition,
+                        at.0.get(partition)
+                            .copied()
+                            .unwrap_or(0)
+                            .max(first.0.get(partition).copied().unwrap_or(0)),
+                    )
+                })
+                .collect(),
+        );
         behind += at.behind(&ends);
     }
     Ok(behind.max(0) as u64)

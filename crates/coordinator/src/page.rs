@@ -60,7 +60,13 @@ pub fn routes(seen: Seen, patches: &broadcast::Sender<Patch>, config: &Config) -
 async fn home(State(seen): State<Seen>) -> impl IntoResponse {
     let view = seen.borrow().clone();
     let nav = vec![web::NavItem::new("/", "Jobs", true)];
-    web::Page { title: "Jobs".into(), product: "Coordinator", nav, live: Some("/events".into()), body: html! { div class="stack" { (trouble(&view)) (workers(&view)) (slots(&view)) } } }
+    web::Page {
+        title: "Jobs".into(),
+        product: "Coordinator",
+        nav,
+        live: Some("/events".into()),
+        body: html! { div class="stack" { (trouble(&view)) (workers(&view)) (slots(&view)) } },
+    }
 }
 
 /// Sends what changes to open pages.
@@ -72,7 +78,11 @@ pub fn patch(patches: &broadcast::Sender<Patch>, view: &View) {
 }
 
 fn trouble(view: &View) -> Markup {
-    let reasons: Vec<String> = view.slots.iter().filter_map(|slot| Some(format!("{}/{}: {}", slot.job, slot.slot, slot.reason.as_ref()?))).collect();
+    let reasons: Vec<String> = view
+        .slots
+        .iter()
+        .filter_map(|slot| Some(format!("{}/{}: {}", slot.job, slot.slot, slot.reason.as_ref()?)))
+        .collect();
     let homeless = view.slots.iter().filter(|slot| slot.worker.is_none()).count();
     html! {
         div id="trouble" {
@@ -85,15 +95,29 @@ fn trouble(view: &View) -> Markup {
 fn workers(view: &View) -> Markup {
     let row = |worker: &WorkerRow| {
         let slots = view.slots.iter().filter(|slot| slot.worker.as_ref() == Some(&worker.name)).count();
-        let state = if worker.alive { web::state_as(web::State::Success, "alive") } else { web::state_as(web::State::Failed, "silent") };
+        let state = if worker.alive {
+            web::state_as(web::State::Success, "alive")
+        } else {
+            web::state_as(web::State::Failed, "silent")
+        };
         web::Row::with_id(
             format!("worker-{}", worker.name),
-            vec![html! { (worker.name) }, state, html! { (slots) " of " (worker.capacity) }, html! { (worker.address) }, web::time(worker.heartbeat_at)],
+            vec![
+                html! { (worker.name) },
+                state,
+                html! { (slots) " of " (worker.capacity) },
+                html! { (worker.address) },
+                web::time(worker.heartbeat_at),
+            ],
         )
     };
     let rows: Vec<_> = view.workers.iter().map(row).collect();
     let headers = ["Worker", "State", "Slots", "Address", "Last heard"].map(web::Header::from);
-    let body = if rows.is_empty() { web::empty("No worker has reported yet.", "millrace up") } else { web::table("workers-table", "Workers", &headers, &rows) };
+    let body = if rows.is_empty() {
+        web::empty("No worker has reported yet.", "millrace up")
+    } else {
+        web::table("workers-table", "Workers", &headers, &rows)
+    };
     html! { div id="workers" { (web::section("Workers", body)) } }
 }
 
@@ -122,8 +146,18 @@ fn slots(view: &View) -> Markup {
         )
     };
     let rows: Vec<_> = view.slots.iter().map(row).collect();
-    let numbers = ["Read", "Written", "Dead", "Late", "Lag of the job", "State rows"].map(web::Header::number);
-    let headers: Vec<web::Header> = ["Slot", "State", "Worker"].map(web::Header::from).into_iter().chain(numbers).chain([web::Header::from("Watermark")]).collect();
-    let body = if rows.is_empty() { web::empty("No job is published.", "millrace check") } else { web::table("slots-table", "Slots", &headers, &rows) };
+    let numbers =
+        ["Read", "Written", "Dead", "Late", "Lag of the job", "State rows"].map(web::Header::number);
+    let headers: Vec<web::Header> = ["Slot", "State", "Worker"]
+        .map(web::Header::from)
+        .into_iter()
+        .chain(numbers)
+        .chain([web::Header::from("Watermark")])
+        .collect();
+    let body = if rows.is_empty() {
+        web::empty("No job is published.", "millrace check")
+    } else {
+        web::table("slots-table", "Slots", &headers, &rows)
+    };
     html! { div id="slots" { (web::section("Slots", body)) } }
 }

@@ -17,8 +17,16 @@ use web::live::Patch;
 const ROUND: Duration = Duration::from_millis(500);
 
 /// Goes round until the process is to end. A failed round changes nothing.
-pub async fn run(service: &Service, config: &Config, pool: PgPool, published: watch::Receiver<Published>, view: watch::Sender<View>, patches: broadcast::Sender<Patch>) -> anyhow::Result<()> {
-    let lags = lag::follow(Cluster::new(&config.kafka.bootstrap), published.clone(), service.shutdown.clone());
+pub async fn run(
+    service: &Service,
+    config: &Config,
+    pool: PgPool,
+    published: watch::Receiver<Published>,
+    view: watch::Sender<View>,
+    patches: broadcast::Sender<Patch>,
+) -> anyhow::Result<()> {
+    let lags =
+        lag::follow(Cluster::new(&config.kafka.bootstrap), published.clone(), service.shutdown.clone());
     let mut tick = tokio::time::interval(ROUND);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while !service.shutdown.is_cancelled() {
@@ -31,7 +39,9 @@ pub async fn run(service: &Service, config: &Config, pool: PgPool, published: wa
                 page::patch(&patches, &next);
                 view.send_replace(next);
             }
-            Err(cause) => service.health.bad("postgres", format!("a round failed: {cause}; workers go on as they are")),
+            Err(cause) => {
+                service.health.bad("postgres", format!("a round failed: {cause}; workers go on as they are"))
+            }
         }
     }
     Ok(())
@@ -40,13 +50,19 @@ pub async fn run(service: &Service, config: &Config, pool: PgPool, published: wa
 async fn round(pool: &PgPool, config: &Config, published: &Published) -> Result<View, sqlx::Error> {
     let mut transaction = pool.begin().await?;
     // One coordinator decides at a time.
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('millrace coordinator'))").execute(&mut *transaction).await?;
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('millrace coordinator'))")
+        .execute(&mut *transaction)
+        .await?;
     let stopped = keep_jobs(&mut transaction, published).await?;
     let workers = workers(&mut transaction, config.worker_silent_max).await?;
     let assigned = assigned(&mut transaction).await?;
     let situation = Situation {
         wanted: wanted(published, &stopped),
-        workers: workers.iter().filter(|worker| worker.alive).map(|worker| (worker.name.clone(), worker.capacity)).collect(),
+        workers: workers
+            .iter()
+            .filter(|worker| worker.alive)
+            .map(|worker| (worker.name.clone(), worker.capacity))
+            .collect(),
         assigned,
     };
     let decided = decide(&situation);
@@ -72,7 +88,10 @@ async fn keep_jobs(connection: &mut PgConnection, published: &Published) -> Resu
                 .await?;
         }
     }
-    sqlx::query("UPDATE job SET retired = true WHERE name <> ALL ($1) AND NOT retired").bind(&names).execute(&mut *connection).await?;
+    sqlx::query("UPDATE job SET retired = true WHERE name <> ALL ($1) AND NOT retired")
+        .bind(&names)
+        .execute(&mut *connection)
+        .await?;
     let stopped = sqlx::query("SELECT name FROM job WHERE wanted = 'stopped'").fetch_all(connection).await?;
     stopped.iter().map(|row| row.try_get("name")).collect()
 }
@@ -104,21 +123,49 @@ async fn workers(connection: &mut PgConnection, silent_max: Duration) -> Result<
     rows.iter().map(worker).collect()
 }
 
-async fn assigned(connection: &mut PgConnection) -> Result<BTreeMap<SlotId, (String, Option<String>)>, sqlx::Error> {
+async fn assigned(
+    connection: &mut PgConnection,
+) -> Result<BTreeMap<SlotId, (String, Option<String>)>, sqlx::Error> {
     let rows = sqlx::query("SELECT job, slot, version, worker FROM slot").fetch_all(connection).await?;
-    rows.iter().map(|row| Ok(((row.try_get("job")?, row.try_get("slot")?), (row.try_get("version")?, row.try_get("worker")?)))).collect()
+    rows.iter()
+        .map(|row| {
+            Ok((
+                (row.try_get("job")?, row.try_get("slot")?),
+                (row.try_get("version")?, row.try_get("worker")?),
+            ))
+        })
+        .collect()
 }
 
-async fn write(connection: &mut PgConnection, before: &Assignment, decided: &Assignment) -> Result<(), sqlx::Error> {
+async fn write(
+    connection: &mut PgConnection,
+    before: &Assignment,
+    decided: &Assignment,
+) -> Result<(), sqlx::Error> {
     let mut changed = false;
     for (slot, next) in decided.iter().filter(|(slot, next)| before.get(*slot) != Some(*next)) {
         changed = true;
-        tracing::info!(job = slot.0, slot = slot.1, "goes to {}", next.1.as_deref().unwrap_or("nobody: no worker has room"));
-        sqlx::query(include_str!("assign.sql")).bind(&slot.0).bind(slot.1).bind(&next.0).bind(&next.1).execute(&mut *connection).await?;
+        tracing::info!(
+            job = slot.0,
+            slot = slot.1,
+            "goes to {}",
+            next.1.as_deref().unwrap_or("nobody: no worker has room")
+        );
+        sqlx::query(include_str!("assign.sql"))
+            .bind(&slot.0)
+            .bind(slot.1)
+            .bind(&next.0)
+            .bind(&next.1)
+            .execute(&mut *connection)
+            .await?;
     }
     for slot in before.keys().filter(|slot| !decided.contains_key(*slot)) {
         changed = true;
-        sqlx::query("DELETE FROM slot WHERE job = $1 AND slot = $2").bind(&slot.0).bind(slot.1).execute(&mut *connection).await?;
+        sqlx::query("DELETE FROM slot WHERE job = $1 AND slot = $2")
+            .bind(&slot.0)
+            .bind(slot.1)
+            .execute(&mut *connection)
+            .await?;
     }
     if changed {
         sqlx::query("SELECT pg_notify('millrace_slots', '')").execute(connection).await?;

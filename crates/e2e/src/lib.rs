@@ -25,23 +25,42 @@ impl World {
 
     pub async fn postgres(&self, database: &str) -> PgPool {
         let password = Secret::new(self.stack.postgres_password());
-        postgres::connect_now(&self.stack.postgres_url(database), &password).await.expect("PostgreSQL answers")
+        postgres::connect_now(&self.stack.postgres_url(database), &password)
+            .await
+            .expect("PostgreSQL answers")
     }
 
     /// Sends JSON lines to the producer. Answers the status and the body.
     pub async fn send(&self, stream: &str, lines: &str, query: &str) -> (u16, Value) {
         let url = format!("{}/v1/streams/{stream}/records{query}", self.stack.address("producer"));
-        let answer = self.http.post(url).header("content-type", "application/x-ndjson").body(lines.to_owned()).send().await.expect("the producer answers");
+        let answer = self
+            .http
+            .post(url)
+            .header("content-type", "application/x-ndjson")
+            .body(lines.to_owned())
+            .send()
+            .await
+            .expect("the producer answers");
         (answer.status().as_u16(), answer.json().await.expect("its answer is JSON"))
     }
 
     pub async fn get(&self, process: &str, path: &str) -> Value {
-        let answer = self.http.get(format!("{}{path}", self.stack.address(process))).send().await.expect("the process answers");
+        let answer = self
+            .http
+            .get(format!("{}{path}", self.stack.address(process)))
+            .send()
+            .await
+            .expect("the process answers");
         answer.json().await.expect("its answer is JSON")
     }
 
     pub async fn page(&self, process: &str, path: &str) -> String {
-        let answer = self.http.get(format!("{}{path}", self.stack.address(process))).send().await.expect("the process answers");
+        let answer = self
+            .http
+            .get(format!("{}{path}", self.stack.address(process)))
+            .send()
+            .await
+            .expect("the process answers");
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
         answer.text().await.expect("its answer is text")
     }

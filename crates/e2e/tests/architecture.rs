@@ -6,7 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-const PROCESSES: [&str; 9] = ["users-api", "fetcher", "producer", "scheduler", "coordinator", "worker", "cassandra-sink", "postgres-sink", "control-center"];
+const PROCESSES: [&str; 9] = [
+    "users-api",
+    "fetcher",
+    "producer",
+    "scheduler",
+    "coordinator",
+    "worker",
+    "cassandra-sink",
+    "postgres-sink",
+    "control-center",
+];
 /// From the bottom up. A crate knows only crates below it, or beside it where the pair is named.
 const LAYERS: [&[&str]; 5] = [
     &["model", "schedule"],
@@ -24,12 +34,23 @@ fn root() -> PathBuf {
 /// Each crate with the names of its dependencies, tests' left out.
 fn crates() -> BTreeMap<String, BTreeSet<String>> {
     let folders = fs::read_dir(root().join("crates")).unwrap().flatten().map(|entry| entry.path());
-    folders.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), dependencies(&path.join("Cargo.toml"), "dependencies"))).collect()
+    folders
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                dependencies(&path.join("Cargo.toml"), "dependencies"),
+            )
+        })
+        .collect()
 }
 
 fn dependencies(manifest: &Path, section: &str) -> BTreeSet<String> {
     let manifest: toml::Table = toml::from_str(&fs::read_to_string(manifest).unwrap()).unwrap();
-    manifest.get(section).and_then(|found| found.as_table()).map(|found| found.keys().cloned().collect()).unwrap_or_default()
+    manifest
+        .get(section)
+        .and_then(|found| found.as_table())
+        .map(|found| found.keys().cloned().collect())
+        .unwrap_or_default()
 }
 
 fn layer(name: &str) -> usize {
@@ -64,7 +85,10 @@ fn no_process_knows_a_process() {
 fn one_crate_knows_each_outside_thing() {
     let only = |library: &str, owner: &str| {
         for (name, known) in crates().iter().filter(|(name, _)| *name != owner) {
-            assert!(!known.iter().any(|known| known.starts_with(library)), "{name} knows {library}; only {owner} may");
+            assert!(
+                !known.iter().any(|known| known.starts_with(library)),
+                "{name} knows {library}; only {owner} may"
+            );
         }
     };
     only("rdkafka", "kafka");
@@ -76,16 +100,26 @@ fn one_crate_knows_each_outside_thing() {
 
 #[test]
 fn every_declared_dependency_is_used() {
-    let used: BTreeSet<String> = crates().keys().flat_map(|name| {
-        let manifest = root().join("crates").join(name).join("Cargo.toml");
-        let source = source(&root().join("crates").join(name));
-        let all: Vec<String> = dependencies(&manifest, "dependencies").into_iter().chain(dependencies(&manifest, "dev-dependencies")).collect();
-        for dependency in &all {
-            assert!(source.contains(&dependency.replace('-', "_")), "{name} declares {dependency} and does not use it");
-        }
-        all
-    }).collect();
-    let workspace: toml::Table = toml::from_str(&fs::read_to_string(root().join("Cargo.toml")).unwrap()).unwrap();
+    let used: BTreeSet<String> = crates()
+        .keys()
+        .flat_map(|name| {
+            let manifest = root().join("crates").join(name).join("Cargo.toml");
+            let source = source(&root().join("crates").join(name));
+            let all: Vec<String> = dependencies(&manifest, "dependencies")
+                .into_iter()
+                .chain(dependencies(&manifest, "dev-dependencies"))
+                .collect();
+            for dependency in &all {
+                assert!(
+                    source.contains(&dependency.replace('-', "_")),
+                    "{name} declares {dependency} and does not use it"
+                );
+            }
+            all
+        })
+        .collect();
+    let workspace: toml::Table =
+        toml::from_str(&fs::read_to_string(root().join("Cargo.toml")).unwrap()).unwrap();
     for dependency in workspace["workspace"]["dependencies"].as_table().unwrap().keys() {
         assert!(used.contains(dependency), "no crate uses the workspace's {dependency}");
     }
@@ -95,7 +129,8 @@ fn every_declared_dependency_is_used() {
 fn every_crate_says_what_it_is() {
     for name in crates().keys() {
         let folder = root().join("crates").join(name).join("src");
-        let file = if folder.join("lib.rs").exists() { folder.join("lib.rs") } else { folder.join("main.rs") };
+        let file =
+            if folder.join("lib.rs").exists() { folder.join("lib.rs") } else { folder.join("main.rs") };
         assert!(fs::read_to_string(file).unwrap().starts_with("//! "), "{name} has no crate doc");
     }
 }
@@ -105,9 +140,14 @@ fn documents_name_only_what_exists() {
     for document in ["README.md", "docs/ARCHITECTURE.md", "docs/coming-from-airflow-and-spark.md"] {
         let text = fs::read_to_string(root().join(document)).unwrap();
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "/._-".contains(c)));
-        for path in words.filter(|word| ["crates/", "config/", "migrations/", "docs/"].iter().any(|top| word.starts_with(top))) {
+        for path in words.filter(|word| {
+            ["crates/", "config/", "migrations/", "docs/"].iter().any(|top| word.starts_with(top))
+        }) {
             let path = path.trim_end_matches(['.', '/']);
-            assert!(path.contains("NAME") || root().join(path).exists(), "{document} names {path}, which does not exist");
+            assert!(
+                path.contains("NAME") || root().join(path).exists(),
+                "{document} names {path}, which does not exist"
+            );
         }
     }
 }

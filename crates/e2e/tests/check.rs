@@ -7,7 +7,8 @@ use std::{
 };
 
 fn millrace() -> PathBuf {
-    PathBuf::from(std::env::var("MILLRACE_TEST_BINARIES").expect("run the tests with `make test`")).join("millrace")
+    PathBuf::from(std::env::var("MILLRACE_TEST_BINARIES").expect("run the tests with `make test`"))
+        .join("millrace")
 }
 
 fn shipped() -> PathBuf {
@@ -33,18 +34,38 @@ fn copy(from: &Path, to: &Path) {
 #[test]
 fn the_configuration_that_ships_is_right() {
     let output = check(&shipped());
-    assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[test]
 fn each_mistake_is_one_error_with_file_and_line() {
     let cases = [
-        ("producer.toml", "body_bytes_max", "body_bites_max", "producer.toml:3: unknown field `body_bites_max`"),
+        (
+            "producer.toml",
+            "body_bytes_max",
+            "body_bites_max",
+            "producer.toml:3: unknown field `body_bites_max`",
+        ),
         ("worker.toml", "capacity = 8", "capacity = \"eight\"", "worker.toml:3: invalid type"),
         ("millrace.toml", "kafka = 9092", "kafka = 99092", "millrace.toml:5:"),
-        ("pipelines/users/pipeline.toml", "schema = \"users.avsc\"", "schema = \"gone.avsc\"", "names the file \"gone.avsc\""),
+        (
+            "pipelines/users/pipeline.toml",
+            "schema = \"users.avsc\"",
+            "schema = \"gone.avsc\"",
+            "names the file \"gone.avsc\"",
+        ),
         ("pipelines/users/users_clean.sql", "lower(trim(email))", "lover(trim(email))", "users_clean.sql:9"),
-        ("pipelines/users/dags/users.toml", "after = [\"fetch\"]", "after = [\"report\"]", "waits for itself"),
+        (
+            "pipelines/users/dags/users.toml",
+            "after = [\"fetch\"]",
+            "after = [\"report\"]",
+            "waits for itself",
+        ),
     ];
     for (file, from, to, expected) in cases {
         let folder = tempfile::tempdir().unwrap();
@@ -54,7 +75,8 @@ fn each_mistake_is_one_error_with_file_and_line() {
         assert!(text.contains(from), "{file} has no {from}");
         fs::write(&path, text.replacen(from, to, 1)).unwrap();
         let output = check(folder.path());
-        let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let told =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert_eq!(output.status.code(), Some(2), "{file}: {told}");
         assert!(told.contains(expected), "{file}: {told}");
         assert_eq!(told.matches(".toml:").count() + told.matches(".sql:").count(), 1, "{file}: {told}");

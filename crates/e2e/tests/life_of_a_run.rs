@@ -15,7 +15,10 @@ async fn a_run_is_green_only_when_each_of_its_ids_has_arrived() {
 
     // Asked for twice with one key, it is one run.
     let (first, second) = (world.trigger("users", &key).await, world.trigger("users", &key).await);
-    assert_eq!((&first["run_id"], &first["new"], &second["new"]), (&second["run_id"], &json!(true), &json!(false)));
+    assert_eq!(
+        (&first["run_id"], &first["new"], &second["new"]),
+        (&second["run_id"], &json!(true), &json!(false))
+    );
 
     let run = world.run_to_the_end("users", &key).await;
     assert_eq!(run["run"]["state"], "success", "{run:#}");
@@ -32,7 +35,10 @@ async fn a_run_is_green_only_when_each_of_its_ids_has_arrived() {
     // The task tells what it did, and the page shows the run.
     let id = run["run"]["id"].as_str().unwrap();
     let log = world.get("scheduler", &format!("/api/v1/runs/{id}/tasks/verified")).await;
-    assert!(log["log"].as_array().unwrap().iter().any(|line| line["line"] == "created_users: 500 of 500 ids"), "{log:#}");
+    assert!(
+        log["log"].as_array().unwrap().iter().any(|line| line["line"] == "created_users: 500 of 500 ids"),
+        "{log:#}"
+    );
     let page = world.page("scheduler", &format!("/runs/{id}")).await;
     assert!(page.contains("success") && page.contains("verified"), "the page of run {id} does not show it");
 }
@@ -43,7 +49,12 @@ async fn the_daily_batch_counts_users_per_country_and_day() {
     let run = world.run_to_the_end("users_daily", &unique("daily")).await;
     assert_eq!(run["run"]["state"], "success", "{run:#}");
     let analytics = world.postgres("analytics").await;
-    let (countries, users): (i64, i64) = sqlx::query_as("SELECT count(DISTINCT country), coalesce(sum(users), 0)::bigint FROM users_per_country_day").fetch_one(&analytics).await.unwrap();
+    let (countries, users): (i64, i64) = sqlx::query_as(
+        "SELECT count(DISTINCT country), coalesce(sum(users), 0)::bigint FROM users_per_country_day",
+    )
+    .fetch_one(&analytics)
+    .await
+    .unwrap();
     assert!(countries > 0 && users >= countries, "{countries} countries, {users} users");
 }
 
@@ -52,8 +63,10 @@ async fn sign_ups_are_counted_per_country_and_minute() {
     let world = World::running();
     let cassandra = world.cassandra().await;
     let country = unique("Land");
-    let record = |n: u32, second: u32| json!({"id": format!("{country}-{n}"), "first_name": "a", "last_name": "b", "email": "a@b.c", "username": "u",
-        "country": country, "nat": "NO", "fetched_at": now_at(second)}).to_string();
+    let record = |n: u32, second: u32| {
+        json!({"id": format!("{country}-{n}"), "first_name": "a", "last_name": "b", "email": "a@b.c", "username": "u",
+        "country": country, "nat": "NO", "fetched_at": now_at(second)}).to_string()
+    };
     let lines: Vec<String> = (0..7).map(|n| record(n, n)).collect();
     let (status, answer) = world.send("users", &lines.join("\n"), "").await;
     assert_eq!(status, 200, "{answer}");

@@ -5,8 +5,15 @@ use std::process::Command;
 use test_support::unique;
 
 const QUIET: [&str; 9] = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--timeout=10000",
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--timeout=10000",
 ];
 
 /// The page as the browser has it after its script has run.
@@ -39,10 +46,21 @@ async fn every_page_is_drawn_and_its_script_runs() {
     for (process, path, expected) in cases {
         let dom = dom(&format!("{}{path}", world.stack.address(process)));
         for text in expected {
-            assert!(dom.contains(text), "{process}{path} does not show \"{text}\":\n{}", &dom[..dom.len().min(3_000)]);
+            assert!(
+                dom.contains(text),
+                "{process}{path} does not show \"{text}\":\n{}",
+                &dom[..dom.len().min(3_000)]
+            );
         }
-        let elsewhere = dom.split("src=\"http").nth(1).or_else(|| dom.split("<link rel=\"stylesheet\" href=\"http").nth(1));
-        assert_eq!(elsewhere.map(|rest| &rest[..60.min(rest.len())]), None, "{process}{path} loads from elsewhere");
+        let elsewhere = dom
+            .split("src=\"http")
+            .nth(1)
+            .or_else(|| dom.split("<link rel=\"stylesheet\" href=\"http").nth(1));
+        assert_eq!(
+            elsewhere.map(|rest| &rest[..60.min(rest.len())]),
+            None,
+            "{process}{path} loads from elsewhere"
+        );
     }
 }
 
@@ -59,7 +77,8 @@ async fn a_request_under_another_name_is_refused() {
 #[tokio::test]
 async fn an_open_page_hears_of_a_run() {
     let world = World::running();
-    let mut events = world.http.get(format!("{}/events", world.stack.address("scheduler"))).send().await.unwrap();
+    let mut events =
+        world.http.get(format!("{}/events", world.stack.address("scheduler"))).send().await.unwrap();
     let started = world.trigger("users_daily", &unique("live")).await;
     let element = format!("run-{}", started["run_id"].as_str().unwrap());
     let mut heard = String::new();

@@ -57,8 +57,15 @@ async fn a_pipeline_is_added_edited_and_spoilt_while_it_runs() {
     let analytics = world.postgres("analytics").await;
     let folder = Folder::add();
     let number = |id: &'static str| {
-        let (analytics, statement) = (analytics.clone(), format!("SELECT n FROM {}_t WHERE id = '{id}'", folder.name));
-        async move { sqlx::query_as::<_, (i64,)>(sqlx::AssertSqlSafe(statement)).fetch_optional(&analytics).await.ok()?.map(|(n,)| n) }
+        let (analytics, statement) =
+            (analytics.clone(), format!("SELECT n FROM {}_t WHERE id = '{id}'", folder.name));
+        async move {
+            sqlx::query_as::<_, (i64,)>(sqlx::AssertSqlSafe(statement))
+                .fetch_optional(&analytics)
+                .await
+                .ok()?
+                .map(|(n,)| n)
+        }
     };
     let send = |id: &'static str, n: i64| {
         let (world, stream) = (&world, format!("{}_in", folder.name));
@@ -80,7 +87,10 @@ async fn a_pipeline_is_added_edited_and_spoilt_while_it_runs() {
     // A bad edit is told with its place and changes nothing.
     folder.write("double.sql", &format!("SELECT id,\n  nn * 2 AS n FROM {}_in", folder.name));
     let told = format!("Not published: {}/double.sql:2", folder.name);
-    eventually("the mistake is shown", || async { world.page("scheduler", "/").await.contains(&told).then_some(()) }).await;
+    eventually("the mistake is shown", || async {
+        world.page("scheduler", "/").await.contains(&told).then_some(())
+    })
+    .await;
     send("c", 21).await;
     assert_eq!(eventually("the last good version goes on", || number("c")).await, 43);
 }

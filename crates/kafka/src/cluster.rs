@@ -4,9 +4,11 @@ use crate::{KafkaError, connection::ask};
 use kafka_protocol::{
     ResponseError,
     messages::{
-        BrokerId, DescribeLogDirsRequest, FindCoordinatorRequest, GroupId, ListGroupsRequest, ListOffsetsRequest, MetadataRequest,
-        MetadataResponse, OffsetFetchRequest, TopicName, list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
-        metadata_request::MetadataRequestTopic, offset_fetch_request::OffsetFetchRequestGroup,
+        BrokerId, DescribeLogDirsRequest, FindCoordinatorRequest, GroupId, ListGroupsRequest,
+        ListOffsetsRequest, MetadataRequest, MetadataResponse, OffsetFetchRequest, TopicName,
+        list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic},
+        metadata_request::MetadataRequestTopic,
+        offset_fetch_request::OffsetFetchRequestGroup,
     },
     protocol::StrBytes,
 };
@@ -77,7 +79,8 @@ impl Cluster {
 
     /// All topics, by name.
     pub async fn topics(&self) -> Result<Vec<Topic>, KafkaError> {
-        let mut topics: Vec<Topic> = self.metadata(None).await?.topics.into_iter().filter(|t| t.error_code == 0).map(topic).collect();
+        let mut topics: Vec<Topic> =
+            self.metadata(None).await?.topics.into_iter().filter(|t| t.error_code == 0).map(topic).collect();
         topics.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(topics)
     }
@@ -99,7 +102,9 @@ impl Cluster {
         }
         let mut offsets = Offsets::default();
         for (leader, partitions) in by_leader {
-            let address = addresses.get(&leader).ok_or_else(|| refused(&format!("the offsets of {name}"), "a partition has no leader at the moment"))?;
+            let address = addresses.get(&leader).ok_or_else(|| {
+                refused(&format!("the offsets of {name}"), "a partition has no leader at the moment")
+            })?;
             let answer = ask(address, 7, &ends_request(&BTreeMap::from([(name, partitions)]), end)).await?;
             for found in answer.topics.into_iter().flat_map(|t| t.partitions) {
                 check(&format!("the offsets of {name}"), found.error_code)?;
@@ -132,8 +137,15 @@ impl Cluster {
     /// What a group has committed: per topic, the offsets that are next to read.
     pub async fn committed(&self, group: &str) -> Result<BTreeMap<String, Offsets>, KafkaError> {
         let coordinator = self.coordinator(group).await?;
-        let asked = OffsetFetchRequestGroup::default().with_group_id(GroupId(StrBytes::from_string(group.to_owned()))).with_topics(None);
-        let answer = ask(&coordinator, 8, &OffsetFetchRequest::default().with_groups(vec![asked]).with_require_stable(true)).await?;
+        let asked = OffsetFetchRequestGroup::default()
+            .with_group_id(GroupId(StrBytes::from_string(group.to_owned())))
+            .with_topics(None);
+        let answer = ask(
+            &coordinator,
+            8,
+            &OffsetFetchRequest::default().with_groups(vec![asked]).with_require_stable(true),
+        )
+        .await?;
         let mut committed: BTreeMap<String, Offsets> = BTreeMap::new();
         for found in answer.groups {
             check(&format!("the offsets of group {group}"), found.error_code)?;
@@ -163,7 +175,8 @@ impl Cluster {
     pub async fn sizes(&self) -> Result<HashMap<String, BTreeMap<i32, i64>>, KafkaError> {
         let mut sizes: HashMap<String, BTreeMap<i32, i64>> = HashMap::new();
         for broker in self.brokers().await? {
-            let answer = ask(&broker.address, 4, &DescribeLogDirsRequest::default().with_topics(None)).await?;
+            let answer =
+                ask(&broker.address, 4, &DescribeLogDirsRequest::default().with_topics(None)).await?;
             for topic in answer.results.into_iter().flat_map(|result| result.topics) {
                 let of_topic = sizes.entry(topic.name.to_string()).or_default();
                 for partition in topic.partitions {
@@ -178,19 +191,34 @@ impl Cluster {
         let key = StrBytes::from_string(group.to_owned());
         let request = FindCoordinatorRequest::default().with_coordinator_keys(vec![key]);
         let answer = self.ask_any(4, &request).await?;
-        let found = answer.coordinators.into_iter().next().ok_or_else(|| refused("a group's coordinator", "no answer"))?;
+        let found = answer
+            .coordinators
+            .into_iter()
+            .next()
+            .ok_or_else(|| refused("a group's coordinator", "no answer"))?;
         check(&format!("the coordinator of group {group}"), found.error_code)?;
         Ok(format!("{}:{}", found.host, found.port))
     }
 
     async fn metadata(&self, topics: Option<&[&str]>) -> Result<MetadataResponse, KafkaError> {
-        let named = |name: &&str| MetadataRequestTopic::default().with_name(Some(TopicName(StrBytes::from_string((*name).to_owned()))));
+        let named = |name: &&str| {
+            MetadataRequestTopic::default()
+                .with_name(Some(TopicName(StrBytes::from_string((*name).to_owned()))))
+        };
         let topics = topics.map(|names| names.iter().map(named).collect());
-        self.ask_any(12, &MetadataRequest::default().with_topics(topics).with_allow_auto_topic_creation(false)).await
+        self.ask_any(
+            12,
+            &MetadataRequest::default().with_topics(topics).with_allow_auto_topic_creation(false),
+        )
+        .await
     }
 
     /// Asks the first bootstrap address that answers.
-    async fn ask_any<R: kafka_protocol::protocol::Request>(&self, version: i16, request: &R) -> Result<R::Response, KafkaError> {
+    async fn ask_any<R: kafka_protocol::protocol::Request>(
+        &self,
+        version: i16,
+        request: &R,
+    ) -> Result<R::Response, KafkaError> {
         let mut last = refused("a question", "no bootstrap address is set");
         for address in self.bootstrap.split(',') {
             match ask(address.trim(), version, request).await {
@@ -223,8 +251,19 @@ fn addresses(metadata: &MetadataResponse) -> HashMap<i32, String> {
 }
 
 fn led_by(broker: i32, topics: &[Topic]) -> BTreeMap<&str, Vec<i32>> {
-    let led = |topic: &Topic| topic.partitions.iter().filter(|partition| partition.leader == broker).map(|partition| partition.id).collect();
-    topics.iter().map(|topic| (topic.name.as_str(), led(topic))).filter(|(_, led): &(_, Vec<i32>)| !led.is_empty()).collect()
+    let led = |topic: &Topic| {
+        topic
+            .partitions
+            .iter()
+            .filter(|partition| partition.leader == broker)
+            .map(|partition| partition.id)
+            .collect()
+    };
+    topics
+        .iter()
+        .map(|topic| (topic.name.as_str(), led(topic)))
+        .filter(|(_, led): &(_, Vec<i32>)| !led.is_empty())
+        .collect()
 }
 
 fn ends_request(asked: &BTreeMap<&str, Vec<i32>>, end: End) -> ListOffsetsRequest {
@@ -232,13 +271,21 @@ fn ends_request(asked: &BTreeMap<&str, Vec<i32>>, end: End) -> ListOffsetsReques
         End::First => -2,
         End::Stable => -1,
     };
-    let partition = |id: &i32| ListOffsetsPartition::default().with_partition_index(*id).with_current_leader_epoch(-1).with_timestamp(timestamp);
+    let partition = |id: &i32| {
+        ListOffsetsPartition::default()
+            .with_partition_index(*id)
+            .with_current_leader_epoch(-1)
+            .with_timestamp(timestamp)
+    };
     let topic = |(name, partitions): (&&str, &Vec<i32>)| {
         ListOffsetsTopic::default()
             .with_name(TopicName(StrBytes::from_string((*name).to_owned())))
             .with_partitions(partitions.iter().map(partition).collect())
     };
-    ListOffsetsRequest::default().with_replica_id(BrokerId(-1)).with_isolation_level(1).with_topics(asked.iter().map(topic).collect())
+    ListOffsetsRequest::default()
+        .with_replica_id(BrokerId(-1))
+        .with_isolation_level(1)
+        .with_topics(asked.iter().map(topic).collect())
 }
 
 fn check(what: &str, code: i16) -> Result<(), KafkaError> {

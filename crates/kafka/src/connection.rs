@@ -16,7 +16,11 @@ use tokio::{
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Asks one broker. `version` must be one that Kafka 3.9 speaks.
-pub(crate) async fn ask<R: Request>(broker: &str, version: i16, request: &R) -> Result<R::Response, KafkaError>
+pub(crate) async fn ask<R: Request>(
+    broker: &str,
+    version: i16,
+    request: &R,
+) -> Result<R::Response, KafkaError>
 where
     R::Response: Decodable + HeaderVersion,
 {
@@ -38,7 +42,8 @@ where
         Ok(Err(cause)) => return Err(fail(cause.to_string())),
         Ok(Ok(answer)) => answer,
     };
-    ResponseHeader::decode(&mut answer, R::Response::header_version(version)).map_err(|cause| fail(cause.to_string()))?;
+    ResponseHeader::decode(&mut answer, R::Response::header_version(version))
+        .map_err(|cause| fail(cause.to_string()))?;
     R::Response::decode(&mut answer, version).map_err(|cause| fail(cause.to_string()))
 }
 

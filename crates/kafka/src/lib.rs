@@ -15,7 +15,7 @@ pub use cluster::Cluster;
 pub use reader::{Committed, Polled, Reader, Start};
 pub use sender::{Outgoing, Place, SendError, Sender};
 pub use topics::TopicSpec;
-pub use transactional::{Progress, Transactional, TransactionError, fence};
+pub use transactional::{Progress, TransactionError, Transactional, fence};
 
 use bytes::Bytes;
 use rdkafka::ClientConfig;

@@ -33,7 +33,10 @@ pub enum Start {
 pub enum Polled {
     Record(Record),
     /// All records of the partition so far were read.
-    End { topic: Arc<str>, partition: i32 },
+    End {
+        topic: Arc<str>,
+        partition: i32,
+    },
     Nothing,
 }
 
@@ -63,7 +66,10 @@ impl Reader {
     }
 
     fn with(bootstrap: &str, settings: &ClientConfig) -> Result<Self, KafkaError> {
-        let unreachable = |cause: Cause| KafkaError::Unreachable { bootstrap: bootstrap.to_owned(), cause: cause.to_string() };
+        let unreachable = |cause: Cause| KafkaError::Unreachable {
+            bootstrap: bootstrap.to_owned(),
+            cause: cause.to_string(),
+        };
         let consumer = settings.create_with_context(Ends::default()).map_err(unreachable)?;
         Ok(Self { consumer, topics: Mutex::default() })
     }
@@ -76,7 +82,8 @@ impl Reader {
                 Start::Beginning => Offset::Beginning,
                 Start::At(offset) => Offset::Offset(*offset),
             };
-            list.add_partition_offset(topic, *partition, offset).map_err(|cause| refused("to assign", &cause))?;
+            list.add_partition_offset(topic, *partition, offset)
+                .map_err(|cause| refused("to assign", &cause))?;
         }
         self.consumer.assign(&list).map_err(|cause| refused("to assign", &cause))
     }
@@ -108,7 +115,8 @@ impl Reader {
     pub fn commit(&self, offsets: &[(String, i32, i64)]) -> Result<(), KafkaError> {
         let mut list = TopicPartitionList::with_capacity(offsets.len());
         for (topic, partition, offset) in offsets {
-            list.add_partition_offset(topic, *partition, Offset::Offset(*offset)).map_err(|cause| refused("an offset", &cause))?;
+            list.add_partition_offset(topic, *partition, Offset::Offset(*offset))
+                .map_err(|cause| refused("an offset", &cause))?;
         }
         self.consumer.commit(&list, CommitMode::Sync).map_err(|cause| refused("to commit offsets", &cause))
     }
@@ -117,7 +125,10 @@ impl Reader {
     pub fn committed(&self, topic: &str, partitions: i32) -> Result<Vec<Committed>, KafkaError> {
         let mut list = TopicPartitionList::new();
         list.add_partition_range(topic, 0, partitions - 1);
-        let found = self.consumer.committed_offsets(list, ANSWER_MAX).map_err(|cause| refused("to tell offsets", &cause))?;
+        let found = self
+            .consumer
+            .committed_offsets(list, ANSWER_MAX)
+            .map_err(|cause| refused("to tell offsets", &cause))?;
         let of = |place: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| Committed {
             partition: place.partition(),
             offset: match place.offset() {
@@ -131,7 +142,9 @@ impl Reader {
 
     /// First and last stable offset of a partition.
     pub fn bounds(&self, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
-        self.consumer.fetch_watermarks(topic, partition, ANSWER_MAX).map_err(|cause| refused("to tell a partition's ends", &cause))
+        self.consumer
+            .fetch_watermarks(topic, partition, ANSWER_MAX)
+            .map_err(|cause| refused("to tell a partition's ends", &cause))
     }
 
     pub(crate) fn group(&self) -> Option<ConsumerGroupMetadata> {
@@ -141,7 +154,11 @@ impl Reader {
     /// librdkafka does not say which topic has ended, so a partition number alone is not enough with several topics.
     fn end_of(&self, partition: i32) -> Polled {
         let assigned = self.consumer.assignment().unwrap_or_default();
-        let topic = assigned.elements().iter().find(|place| place.partition() == partition).map(|place| self.name(place.topic()));
+        let topic = assigned
+            .elements()
+            .iter()
+            .find(|place| place.partition() == partition)
+            .map(|place| self.name(place.topic()));
         topic.map_or(Polled::Nothing, |topic| Polled::End { topic, partition })
     }
 
@@ -199,8 +216,19 @@ fn passes(cause: &Cause) -> bool {
     use RDKafkaErrorCode::*;
     matches!(
         cause.rdkafka_error_code(),
-        Some(BrokerTransportFailure | AllBrokersDown | OperationTimedOut | Resolve | NotLeaderForPartition | LeaderNotAvailable
-            | NetworkException | CoordinatorNotAvailable | NotCoordinator | CoordinatorLoadInProgress | RequestTimedOut)
+        Some(
+            BrokerTransportFailure
+                | AllBrokersDown
+                | OperationTimedOut
+                | Resolve
+                | NotLeaderForPartition
+                | LeaderNotAvailable
+                | NetworkException
+                | CoordinatorNotAvailable
+                | NotCoordinator
+                | CoordinatorLoadInProgress
+                | RequestTimedOut
+        )
     )
 }
 

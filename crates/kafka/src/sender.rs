@@ -67,7 +67,10 @@ impl Sender {
             .set("message.timeout.ms", CONFIRM_MAX.as_millis().to_string())
             .set("queue.buffering.max.kbytes", QUEUE_KBYTES_MAX.to_string())
             .create_with_context(Acks)
-            .map_err(|cause| KafkaError::Unreachable { bootstrap: bootstrap.to_owned(), cause: cause.to_string() })?;
+            .map_err(|cause| KafkaError::Unreachable {
+                bootstrap: bootstrap.to_owned(),
+                cause: cause.to_string(),
+            })?;
         Ok(Self(Arc::new(producer)))
     }
 
@@ -97,7 +100,9 @@ impl Sender {
 
     /// Waits until nothing is on its way. Dropping a producer would purge its queue.
     pub fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
-        self.0.flush(timeout).map_err(|cause| KafkaError::Refused { what: "to flush".into(), cause: cause.to_string() })
+        self.0
+            .flush(timeout)
+            .map_err(|cause| KafkaError::Refused { what: "to flush".into(), cause: cause.to_string() })
     }
 }
 
@@ -146,19 +151,27 @@ impl ProducerContext for Acks {
 
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
         let (batch, index) = *ticket;
-        batch.settle(index, match result {
-            Ok(message) => Ok(Place { partition: message.partition(), offset: message.offset() }),
-            Err((cause, _)) => Err(judge(cause)),
-        });
+        batch.settle(
+            index,
+            match result {
+                Ok(message) => Ok(Place { partition: message.partition(), offset: message.offset() }),
+                Err((cause, _)) => Err(judge(cause)),
+            },
+        );
     }
 }
 
 fn judge(cause: &Cause) -> SendError {
     use RDKafkaErrorCode::*;
     match cause.rdkafka_error_code() {
-        Some(MessageSizeTooLarge | InvalidRecord | TopicAuthorizationFailed | UnknownTopic | UnknownTopicOrPartition | UnknownPartition) => {
-            SendError::Refused(cause.to_string())
-        }
+        Some(
+            MessageSizeTooLarge
+            | InvalidRecord
+            | TopicAuthorizationFailed
+            | UnknownTopic
+            | UnknownTopicOrPartition
+            | UnknownPartition,
+        ) => SendError::Refused(cause.to_string()),
         _ => SendError::Unknown(cause.to_string()),
     }
 }

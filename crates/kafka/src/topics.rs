@@ -20,14 +20,24 @@ pub struct TopicSpec {
 
 impl TopicSpec {
     /// A topic whose records are kept for `retention` (`None`: for ever).
-    pub fn new(name: impl Into<String>, partitions: usize, replication: i32, retention: Option<Duration>) -> Self {
+    pub fn new(
+        name: impl Into<String>,
+        partitions: usize,
+        replication: i32,
+        retention: Option<Duration>,
+    ) -> Self {
         let millis = retention.map_or("-1".into(), |time| time.as_millis().to_string());
         Self { name: name.into(), partitions, replication, settings: vec![("retention.ms".into(), millis)] }
     }
 
     /// A topic that keeps the last record of each key.
     pub fn compacted(name: impl Into<String>, partitions: usize, replication: i32) -> Self {
-        Self { name: name.into(), partitions, replication, settings: vec![("cleanup.policy".into(), "compact".into())] }
+        Self {
+            name: name.into(),
+            partitions,
+            replication,
+            settings: vec![("cleanup.policy".into(), "compact".into())],
+        }
     }
 }
 
@@ -38,7 +48,11 @@ pub async fn ensure(cluster: &Cluster, specs: &[TopicSpec]) -> Result<(), KafkaE
     for spec in specs {
         match existing.iter().find(|topic| topic.name == spec.name) {
             Some(found) if found.partitions.len() != spec.partitions => {
-                return Err(KafkaError::Partitions { topic: spec.name.clone(), found: found.partitions.len(), declared: spec.partitions });
+                return Err(KafkaError::Partitions {
+                    topic: spec.name.clone(),
+                    found: found.partitions.len(),
+                    declared: spec.partitions,
+                });
             }
             Some(_) => {}
             None => missing.push(spec),
@@ -48,12 +62,16 @@ pub async fn ensure(cluster: &Cluster, specs: &[TopicSpec]) -> Result<(), KafkaE
 }
 
 async fn create(bootstrap: &str, specs: &[&TopicSpec]) -> Result<(), KafkaError> {
-    let unreachable = |cause: rdkafka::error::KafkaError| KafkaError::Unreachable { bootstrap: bootstrap.to_owned(), cause: cause.to_string() };
+    let unreachable = |cause: rdkafka::error::KafkaError| KafkaError::Unreachable {
+        bootstrap: bootstrap.to_owned(),
+        cause: cause.to_string(),
+    };
     let admin: AdminClient<DefaultClientContext> = client(bootstrap).create().map_err(unreachable)?;
     let topics: Vec<NewTopic<'_>> = specs
         .iter()
         .map(|spec| {
-            let topic = NewTopic::new(&spec.name, spec.partitions as i32, TopicReplication::Fixed(spec.replication));
+            let topic =
+                NewTopic::new(&spec.name, spec.partitions as i32, TopicReplication::Fixed(spec.replication));
             spec.settings.iter().fold(topic, |topic, (key, value)| topic.set(key, value))
         })
         .collect();
@@ -62,7 +80,12 @@ async fn create(bootstrap: &str, specs: &[&TopicSpec]) -> Result<(), KafkaError>
         match made {
             // Another process was quicker: that is what we wanted.
             Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
-            Err((topic, cause)) => return Err(KafkaError::Refused { what: format!("to make topic {topic}"), cause: cause.to_string() }),
+            Err((topic, cause)) => {
+                return Err(KafkaError::Refused {
+                    what: format!("to make topic {topic}"),
+                    cause: cause.to_string(),
+                });
+            }
         }
     }
     Ok(())

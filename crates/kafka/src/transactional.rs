@@ -75,7 +75,9 @@ impl Transactional {
             match self.0.send(outgoing) {
                 Ok(()) => return Ok(()),
                 // The queue is bounded: let the broker take some of it.
-                Err((cause, _)) if is_full(&cause) && started.elapsed() < OPEN_MAX => self.0.poll(Duration::from_millis(1)),
+                Err((cause, _)) if is_full(&cause) && started.elapsed() < OPEN_MAX => {
+                    self.0.poll(Duration::from_millis(1))
+                }
                 Err((cause, _)) => return Err(judge(cause)),
             }
         }
@@ -85,8 +87,11 @@ impl Transactional {
     pub fn commit(&self, inputs: &[Progress], reader: &Reader) -> Result<(), TransactionError> {
         self.drain()?;
         if !inputs.is_empty() {
-            let group = reader.group().ok_or_else(|| TransactionError::Aborted("the reader has no group".into()))?;
-            self.0.send_offsets_to_transaction(&list(inputs).map_err(judge)?, &group, ANSWER_MAX).map_err(judge)?;
+            let group =
+                reader.group().ok_or_else(|| TransactionError::Aborted("the reader has no group".into()))?;
+            self.0
+                .send_offsets_to_transaction(&list(inputs).map_err(judge)?, &group, ANSWER_MAX)
+                .map_err(judge)?;
         }
         self.0.commit_transaction(ANSWER_MAX).map_err(judge)
     }
@@ -97,7 +102,9 @@ impl Transactional {
         while self.0.in_flight_count() > 0 {
             self.0.poll(Duration::from_millis(1));
             if started.elapsed() > OPEN_MAX {
-                return Err(TransactionError::Aborted(format!("the broker did not acknowledge within {OPEN_MAX:?}")));
+                return Err(TransactionError::Aborted(format!(
+                    "the broker did not acknowledge within {OPEN_MAX:?}"
+                )));
             }
         }
         match self.0.context().0.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -109,7 +116,10 @@ impl Transactional {
 
 /// Fences every holder of this id, as a deploy with another number of slots must do with each old one.
 pub fn fence(bootstrap: &str, transactional_id: &str) -> Result<(), KafkaError> {
-    let refused = |cause: TransactionError| KafkaError::Refused { what: format!("to fence {transactional_id}"), cause: cause.to_string() };
+    let refused = |cause: TransactionError| KafkaError::Refused {
+        what: format!("to fence {transactional_id}"),
+        cause: cause.to_string(),
+    };
     Transactional::new(bootstrap, transactional_id).map(drop).map_err(refused)
 }
 

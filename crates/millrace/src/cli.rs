@@ -152,7 +152,7 @@ pub struct DownArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Of a pipeline: `fetched` counts the fetches that are still remembered (one day); `in topic` what the topics of its\nsources hold now; `dead` what jobs and sinks gave up, and what the producer refused within the day.\n\nExample:\n  millrace status --json"
+    after_help = "Of a pipeline: `fetched` counts the fetches that are still remembered (one day); `in topic` what the topics of its\nsources hold now; `dead` what jobs and sinks gave up, and what the producer refused\nof those fetches (not of records that others posted to it; `millrace deadletter list` shows all).\n\nExample:\n  millrace status --json"
 )]
 pub struct StatusArgs {
     /// Print JSON

@@ -7,7 +7,9 @@ use std::time::Duration;
 pub fn parse<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     let text = String::deserialize(from)?;
     humantime::parse_duration(&text).map_err(|cause| {
-        D::Error::custom(format!("\"{text}\" is not a duration ({cause}): write a number and a unit, such as \"10s\" or \"5m\""))
+        D::Error::custom(format!(
+            "\"{text}\" is not a duration ({cause}): write a number and a unit, such as \"10s\" or \"5m\""
+        ))
     })
 }
 

@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn no_state_becomes_itself_and_a_finished_task_never_runs_without_being_cleared() {
         for state in TaskState::ALL {
-            assert!(!state.may_become(*state) , "{state}");
+            assert!(!state.may_become(*state), "{state}");
             assert!(!(state.is_final() && state.may_become(TaskState::Running)), "{state}");
         }
     }

@@ -21,7 +21,8 @@ impl Bundle {
     pub fn read(folder: &Path) -> Result<Self, Problem> {
         let name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default().to_owned();
         let mut files = BTreeMap::new();
-        collect(folder, "", &mut files).map_err(|(file, message)| Problem::new(format!("{name}/{file}"), 1, message))?;
+        collect(folder, "", &mut files)
+            .map_err(|(file, message)| Problem::new(format!("{name}/{file}"), 1, message))?;
         Ok(Self { name, files })
     }
 
@@ -48,12 +49,22 @@ pub(crate) fn hash(parts: impl Iterator<Item = String>) -> String {
 /// Reads every pipeline below `folder`, each with what came of it. A file that cannot be read spoils only its own pipeline.
 pub fn read_all(folder: &Path) -> Result<BTreeMap<String, Result<Bundle, Problem>>, Problem> {
     let shown = folder.display().to_string();
-    let entries = fs::read_dir(folder).map_err(|cause| Problem::new(&shown, 1, format!("cannot read the folder of pipelines: {cause}")))?;
-    let folders = entries.flatten().map(|entry| entry.path()).filter(|path| path.join("pipeline.toml").is_file());
-    Ok(folders.map(|path| (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), Bundle::read(&path))).collect())
+    let entries = fs::read_dir(folder)
+        .map_err(|cause| Problem::new(&shown, 1, format!("cannot read the folder of pipelines: {cause}")))?;
+    let folders =
+        entries.flatten().map(|entry| entry.path()).filter(|path| path.join("pipeline.toml").is_file());
+    Ok(folders
+        .map(|path| {
+            (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), Bundle::read(&path))
+        })
+        .collect())
 }
 
-fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, String>) -> Result<(), (String, String)> {
+fn collect(
+    folder: &Path,
+    prefix: &str,
+    files: &mut BTreeMap<String, String>,
+) -> Result<(), (String, String)> {
     let fail = |file: &str, cause: std::io::Error| (file.to_owned(), format!("cannot read it: {cause}"));
     for entry in fs::read_dir(folder).map_err(|cause| fail(prefix, cause))? {
         let path = entry.map_err(|cause| fail(prefix, cause))?.path();
@@ -63,7 +74,10 @@ fn collect(folder: &Path, prefix: &str, files: &mut BTreeMap<String, String>) ->
         } else if path.extension().is_some_and(|kind| KINDS.iter().any(|known| kind == *known)) {
             let size = fs::metadata(&path).map_err(|cause| fail(&name, cause))?.len();
             if size > FILE_BYTES_MAX {
-                return Err((name, format!("{size} bytes are more than a definition may have ({FILE_BYTES_MAX})")));
+                return Err((
+                    name,
+                    format!("{size} bytes are more than a definition may have ({FILE_BYTES_MAX})"),
+                ));
             }
             files.insert(name.clone(), fs::read_to_string(&path).map_err(|cause| fail(&name, cause))?);
         }

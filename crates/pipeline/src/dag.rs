@@ -53,8 +53,10 @@ impl Dag {
 
     /// The tasks in an order in which every parent stands before its children; a task of a cycle where there is one.
     pub fn order(&self) -> Result<Vec<&str>, &str> {
-        let mut left: BTreeMap<&str, usize> = self.tasks.values().map(|task| (task.name.as_str(), task.after.len())).collect();
-        let mut order: Vec<&str> = left.iter().filter(|(_, parents)| **parents == 0).map(|(name, _)| *name).collect();
+        let mut left: BTreeMap<&str, usize> =
+            self.tasks.values().map(|task| (task.name.as_str(), task.after.len())).collect();
+        let mut order: Vec<&str> =
+            left.iter().filter(|(_, parents)| **parents == 0).map(|(name, _)| *name).collect();
         let mut done = 0;
         while done < order.len() {
             for child in self.children(order[done]) {

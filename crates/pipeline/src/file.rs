@@ -27,11 +27,15 @@ struct PipelineFile {
 
 pub(crate) fn parse(bundle: &Bundle) -> Result<Pipeline, Vec<Problem>> {
     let shown = bundle.shown(PIPELINE);
-    let text = bundle.files.get(PIPELINE).ok_or_else(|| vec![Problem::new(&shown, 1, "the file is missing")])?;
-    let file: PipelineFile = toml::from_str(text).map_err(|cause| vec![Problem::toml(&shown, text, &cause)])?;
+    let text =
+        bundle.files.get(PIPELINE).ok_or_else(|| vec![Problem::new(&shown, 1, "the file is missing")])?;
+    let file: PipelineFile =
+        toml::from_str(text).map_err(|cause| vec![Problem::toml(&shown, text, &cause)])?;
     let mut problems = vec![];
     let mut dags = BTreeMap::new();
-    for (path, text) in bundle.files.iter().filter(|(path, _)| path.starts_with("dags/") && path.ends_with(".toml")) {
+    for (path, text) in
+        bundle.files.iter().filter(|(path, _)| path.starts_with("dags/") && path.ends_with(".toml"))
+    {
         match parse_dag(bundle, path, text) {
             Ok(dag) => drop(dags.insert(dag.name.clone(), dag)),
             Err(found) => problems.extend(found),
@@ -73,7 +77,11 @@ fn read_named_files(pipeline: &mut Pipeline, bundle: &Bundle, text: &str) -> Vec
         Some(content) => content.clone(),
         None => {
             let line = line_of_section(text, section);
-            problems.push(Problem::new(bundle.shown(PIPELINE), line, format!("[{section}] names the file \"{named}\", which is not in the folder")));
+            problems.push(Problem::new(
+                bundle.shown(PIPELINE),
+                line,
+                format!("[{section}] names the file \"{named}\", which is not in the folder"),
+            ));
             String::new()
         }
     };
@@ -88,7 +96,9 @@ fn read_named_files(pipeline: &mut Pipeline, bundle: &Bundle, text: &str) -> Vec
 
 /// The line of `[section]`, or 1.
 pub(crate) fn line_of_section(text: &str, section: &str) -> usize {
-    text.lines().position(|line| line.trim_start().starts_with(&format!("[{section}]"))).map_or(1, |index| index + 1)
+    text.lines()
+        .position(|line| line.trim_start().starts_with(&format!("[{section}]")))
+        .map_or(1, |index| index + 1)
 }
 
 fn parse_dag(bundle: &Bundle, path: &str, text: &str) -> Result<Dag, Vec<Problem>> {
@@ -103,14 +113,19 @@ fn parse_dag(bundle: &Bundle, path: &str, text: &str) -> Result<Dag, Vec<Problem
     }
     let tasks: Tasks = toml::from_str(text).map_err(|cause| wrong(&cause))?;
     table.remove("tasks");
-    let settings: Settings = retry_with_lines(text, table).map_err(|(line, message)| vec![Problem::new(&shown, line, message)])?;
+    let settings: Settings =
+        retry_with_lines(text, table).map_err(|(line, message)| vec![Problem::new(&shown, line, message)])?;
     let mut problems = vec![];
     let mut parsed = BTreeMap::new();
     for (name, spanned) in tasks.tasks {
         let from = spanned.span().start;
         match parse_task(&name, spanned.into_inner(), bundle) {
             Ok(task) => drop(parsed.insert(name, task)),
-            Err((key, message)) => problems.push(Problem::new(&shown, line_of_key(text, from, key.as_deref()), format!("task \"{name}\": {message}"))),
+            Err((key, message)) => problems.push(Problem::new(
+                &shown,
+                line_of_key(text, from, key.as_deref()),
+                format!("task \"{name}\": {message}"),
+            )),
         }
     }
     let name = path.trim_start_matches("dags/").trim_end_matches(".toml").to_owned();
@@ -132,19 +147,23 @@ fn retry_with_lines<T: DeserializeOwned>(text: &str, table: toml::Table) -> Resu
 fn line_of_key(text: &str, from: usize, key: Option<&str>) -> usize {
     let first = line_of(text, from);
     let Some(key) = key else { return first };
-    let is_it = |line: &str| line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(['=', '.']));
+    let is_it = |line: &str| {
+        line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(['=', '.']))
+    };
     text.lines().skip(first - 1).position(is_it).map_or(first, |index| first + index)
 }
 
 fn parse_task(name: &str, table: toml::Table, bundle: &Bundle) -> Result<Task, (Option<String>, String)> {
-    let (shared, own): (toml::Table, toml::Table) = table.into_iter().partition(|(key, _)| SHARED.contains(&key.as_str()));
+    let (shared, own): (toml::Table, toml::Table) =
+        table.into_iter().partition(|(key, _)| SHARED.contains(&key.as_str()));
     let shared: Shared = read_part(shared)?;
     let mut kind: Kind = read_part(own)?;
     if let Kind::Sql { statement, file, text } = &mut kind {
         *text = match (statement, file) {
             (Some(statement), None) => statement.clone(),
             (None, Some(file)) => {
-                let missing = || (Some("file".to_owned()), format!("the file \"{file}\" is not in the folder"));
+                let missing =
+                    || (Some("file".to_owned()), format!("the file \"{file}\" is not in the folder"));
                 bundle.files.get(file.as_str()).cloned().ok_or_else(missing)?
             }
             _ => return Err((None, "write either `statement` or `file`".into())),

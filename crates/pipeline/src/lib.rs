@@ -54,7 +54,8 @@ impl Pipeline {
 
     /// The version of a job: of all that decides its rows. An edit elsewhere in the pipeline does not restart it.
     pub fn job_version(&self, job: &Job) -> String {
-        let named = self.streams.values().filter(|stream| stream.name == job.into || job.text.contains(&stream.name));
+        let named =
+            self.streams.values().filter(|stream| stream.name == job.into || job.text.contains(&stream.name));
         let parts = named.map(|stream| format!("{stream:?}")).chain([format!("{job:?}")]);
         bundle::hash(parts)
     }
@@ -80,7 +81,8 @@ pub fn problems_between(pipelines: &[Pipeline]) -> Vec<Problem> {
         for (kind, names) in kinds {
             for name in names {
                 if let Some(other) = owner.insert((kind, name), &pipeline.name) {
-                    let message = format!("{kind} \"{name}\" is also in pipeline \"{other}\": rename one of them");
+                    let message =
+                        format!("{kind} \"{name}\" is also in pipeline \"{other}\": rename one of them");
                     problems.push(Problem::new(format!("{}/pipeline.toml", pipeline.name), 1, message));
                 }
             }

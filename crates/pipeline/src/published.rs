@@ -55,12 +55,14 @@ pub async fn publish(pool: &PgPool, bundle: &Bundle) -> Result<bool, sqlx::Error
     let mut transaction = pool.begin().await?;
     let hash = bundle.hash();
     let files = serde_json::to_value(&bundle.files).unwrap_or_default();
-    sqlx::query("INSERT INTO pipeline_version (pipeline, hash, files) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
-        .bind(&bundle.name)
-        .bind(&hash)
-        .bind(files)
-        .execute(&mut *transaction)
-        .await?;
+    sqlx::query(
+        "INSERT INTO pipeline_version (pipeline, hash, files) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+    )
+    .bind(&bundle.name)
+    .bind(&hash)
+    .bind(files)
+    .execute(&mut *transaction)
+    .await?;
     let changed = sqlx::query(
         "INSERT INTO pipeline_current (pipeline, hash) VALUES ($1, $2)
          ON CONFLICT (pipeline) DO UPDATE SET hash = excluded.hash, published_at = now() WHERE pipeline_current.hash <> excluded.hash",
@@ -72,7 +74,11 @@ pub async fn publish(pool: &PgPool, bundle: &Bundle) -> Result<bool, sqlx::Error
     .rows_affected()
         > 0;
     if changed {
-        sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(&bundle.name).execute(&mut *transaction).await?;
+        sqlx::query("SELECT pg_notify($1, $2)")
+            .bind(CHANNEL)
+            .bind(&bundle.name)
+            .execute(&mut *transaction)
+            .await?;
     }
     transaction.commit().await?;
     Ok(changed)
@@ -94,7 +100,10 @@ pub async fn current(pool: &PgPool) -> Result<(Published, Vec<Problem>), sqlx::E
     let (mut published, mut problems) = (Published::default(), vec![]);
     for row in rows {
         let files: serde_json::Value = row.try_get("files")?;
-        let bundle = Bundle { name: row.try_get("pipeline")?, files: serde_json::from_value(files).unwrap_or_default() };
+        let bundle = Bundle {
+            name: row.try_get("pipeline")?,
+            files: serde_json::from_value(files).unwrap_or_default(),
+        };
         match Pipeline::parse(&bundle) {
             Ok(pipeline) => drop(published.pipelines.insert(bundle.name, pipeline)),
             Err(found) => problems.extend(found),
@@ -105,10 +114,15 @@ pub async fn current(pool: &PgPool) -> Result<(Published, Vec<Problem>), sqlx::E
 
 /// Reads one version of a pipeline, current or not.
 pub async fn version(pool: &PgPool, pipeline: &str, hash: &str) -> Result<Option<Pipeline>, sqlx::Error> {
-    let row = sqlx::query("SELECT files FROM pipeline_version WHERE pipeline = $1 AND hash = $2").bind(pipeline).bind(hash).fetch_optional(pool).await?;
+    let row = sqlx::query("SELECT files FROM pipeline_version WHERE pipeline = $1 AND hash = $2")
+        .bind(pipeline)
+        .bind(hash)
+        .fetch_optional(pool)
+        .await?;
     let Some(row) = row else { return Ok(None) };
     let files: serde_json::Value = row.try_get("files")?;
-    let bundle = Bundle { name: pipeline.to_owned(), files: serde_json::from_value(files).unwrap_or_default() };
+    let bundle =
+        Bundle { name: pipeline.to_owned(), files: serde_json::from_value(files).unwrap_or_default() };
     Ok(Pipeline::parse(&bundle).ok())
 }
 
@@ -124,14 +138,18 @@ pub async fn watch(pool: PgPool) -> watch::Receiver<Published> {
             wait_for_hint(&mut hints).await;
             match current(&pool).await {
                 Ok((published, problems)) => {
-                    problems.iter().for_each(|problem| tracing::warn!("published version left out: {problem}"));
+                    problems
+                        .iter()
+                        .for_each(|problem| tracing::warn!("published version left out: {problem}"));
                     sender.send_if_modified(|known| {
                         let changed = known.versions() != published.versions();
                         *known = published;
                         changed
                     });
                 }
-                Err(cause) => tracing::warn!("cannot read the published pipelines: {cause}; going on with the last ones"),
+                Err(cause) => tracing::warn!(
+                    "cannot read the published pipelines: {cause}; going on with the last ones"
+                ),
             }
         }
     });

@@ -127,7 +127,9 @@ impl<'de> Deserialize<'de> for Field {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         use serde::de::Error;
         let long = match Spelled::deserialize(from) {
-            Ok(Spelled::Short(pointer)) => return Ok(Field { from: From::Pointer(pointer), as_type: FieldType::Same }),
+            Ok(Spelled::Short(pointer)) => {
+                return Ok(Field { from: From::Pointer(pointer), as_type: FieldType::Same });
+            }
             Ok(Spelled::Long(long)) => long,
             Err(_) => return Err(D::Error::custom(EXPECTED)),
         };

@@ -39,16 +39,22 @@ pub(crate) struct Shared {
     pub timeout: Duration,
 }
 
-pub(crate) const SHARED: [&str; 6] = ["after", "trigger_rule", "retries", "retry_delay", "retry_delay_max", "timeout"];
+pub(crate) const SHARED: [&str; 6] =
+    ["after", "trigger_rule", "retries", "retry_delay", "retry_delay_max", "timeout"];
 
 /// What a task does.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Kind {
     /// Fetches a source once.
-    Fetch { source: String },
+    Fetch {
+        source: String,
+    },
     /// Starts, stops or waits for a streaming job.
-    Job { job: String, action: JobAction },
+    Job {
+        job: String,
+        action: JobAction,
+    },
     /// Runs statements in PostgreSQL, in one transaction.
     Sql {
         statement: Option<String>,
@@ -57,7 +63,9 @@ pub enum Kind {
         text: String,
     },
     /// Runs a statement in Cassandra.
-    Cql { statement: String },
+    Cql {
+        statement: String,
+    },
     /// Calls a URL.
     Http(HttpCall),
     /// Runs a program as a child process.

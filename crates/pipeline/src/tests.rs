@@ -9,7 +9,10 @@ fn shipped() -> Bundle {
 fn the_pipeline_that_ships_is_right() {
     let pipeline = Pipeline::parse(&shipped()).unwrap_or_else(|problems| panic!("{problems:#?}"));
     assert_eq!(pipeline.dags["users"].order().unwrap(), ["fetch", "arrived", "verified", "report"]);
-    assert_eq!(pipeline.tables["users_by_country"].primary_key(&pipeline.streams["users_clean"].key), ["country", "day", "fetched_at", "id"]);
+    assert_eq!(
+        pipeline.tables["users_by_country"].primary_key(&pipeline.streams["users_clean"].key),
+        ["country", "day", "fetched_at", "id"]
+    );
     assert_eq!(columns(&pipeline.streams["users_clean"]).unwrap().len(), 18);
 }
 
@@ -17,23 +20,98 @@ fn the_pipeline_that_ships_is_right() {
 #[test]
 fn each_mistake_is_told_once_with_file_and_line() {
     let cases: &[(&str, &str, &str, &str)] = &[
-        ("pipeline.toml", "into = \"users\"\n", "into = \"user\"\n", "users/pipeline.toml:3: [sources.users] names the stream \"user\", which is not declared; there are:"),
-        ("pipeline.toml", "pages_per_run = 1 ", "pages_pro_run = 1 ", "users/pipeline.toml:10: unknown field `pages_pro_run`"),
-        ("pipeline.toml", "partitions = 1", "partitions = \"one\"", "users/pipeline.toml:49: invalid type: string \"one\", expected u32"),
-        ("pipeline.toml", "watermark_delay = \"10s\"", "watermark_delay = \"10\"", "users/pipeline.toml:34: \"10\" is not a duration"),
-        ("pipeline.toml", "users_clean.avsc", "users_cleen.avsc", "users/pipeline.toml:39: [streams.users_clean] names the file \"users_cleen.avsc\""),
-        ("pipeline.toml", "event_time = \"fetched_at\"\nwatermark", "event_time = \"email\"\nwatermark", "users/pipeline.toml:30: [streams.users] event_time \"email\" must be a field of type timestamp"),
-        ("pipeline.toml", "partition_key = [\"country\", \"day\"]", "partition_key = [\"country\", \"city\"]", "users/pipeline.toml:70: [tables.users_by_country] the key column \"city\" may be null"),
-        ("pipeline.toml", "id = \"/login/uuid\"", "ident = \"/login/uuid\"", "users/pipeline.toml:3: [sources.users] does not make \"id\""),
-        ("pipeline.toml", "phone = \"/phone\"", "phone = { as = \"string\" }", "users/pipeline.toml:23: a field is a JSON Pointer"),
+        (
+            "pipeline.toml",
+            "into = \"users\"\n",
+            "into = \"user\"\n",
+            "users/pipeline.toml:3: [sources.users] names the stream \"user\", which is not declared; there are:",
+        ),
+        (
+            "pipeline.toml",
+            "pages_per_run = 1 ",
+            "pages_pro_run = 1 ",
+            "users/pipeline.toml:10: unknown field `pages_pro_run`",
+        ),
+        (
+            "pipeline.toml",
+            "partitions = 1",
+            "partitions = \"one\"",
+            "users/pipeline.toml:49: invalid type: string \"one\", expected u32",
+        ),
+        (
+            "pipeline.toml",
+            "watermark_delay = \"10s\"",
+            "watermark_delay = \"10\"",
+            "users/pipeline.toml:34: \"10\" is not a duration",
+        ),
+        (
+            "pipeline.toml",
+            "users_clean.avsc",
+            "users_cleen.avsc",
+            "users/pipeline.toml:39: [streams.users_clean] names the file \"users_cleen.avsc\"",
+        ),
+        (
+            "pipeline.toml",
+            "event_time = \"fetched_at\"\nwatermark",
+            "event_time = \"email\"\nwatermark",
+            "users/pipeline.toml:30: [streams.users] event_time \"email\" must be a field of type timestamp",
+        ),
+        (
+            "pipeline.toml",
+            "partition_key = [\"country\", \"day\"]",
+            "partition_key = [\"country\", \"city\"]",
+            "users/pipeline.toml:70: [tables.users_by_country] the key column \"city\" may be null",
+        ),
+        (
+            "pipeline.toml",
+            "id = \"/login/uuid\"",
+            "ident = \"/login/uuid\"",
+            "users/pipeline.toml:3: [sources.users] does not make \"id\"",
+        ),
+        (
+            "pipeline.toml",
+            "phone = \"/phone\"",
+            "phone = { as = \"string\" }",
+            "users/pipeline.toml:23: a field is a JSON Pointer",
+        ),
         ("users.avsc", "\"string\"", "\"strink\"", "users/users.avsc:1: not an Avro schema"),
-        ("dags/users.toml", "\"* * * * *\"", "\"* * * *\"", "users/dags/users.toml:2: \"* * * *\" is not a cron expression"),
-        ("dags/users.toml", "\"UTC\"", "\"Europe/Zürich\"", "users/dags/users.toml:2: \"Europe/Zürich\" is not a time zone"),
+        (
+            "dags/users.toml",
+            "\"* * * * *\"",
+            "\"* * * *\"",
+            "users/dags/users.toml:2: \"* * * *\" is not a cron expression",
+        ),
+        (
+            "dags/users.toml",
+            "\"UTC\"",
+            "\"Europe/Zürich\"",
+            "users/dags/users.toml:2: \"Europe/Zürich\" is not a time zone",
+        ),
         ("dags/users.toml", "after = [\"fetch\"]", "after = [\"verified\"]", "users/dags/users.toml:"),
-        ("dags/users.toml", "after = [\"arrived\"]", "after = [\"arived\"]", "users/dags/users.toml:21: [tasks.verified] names the task \"arived\""),
-        ("dags/users.toml", "retries = 3", "retrys = 3", "users/dags/users.toml:13: task \"fetch\": unknown field `retrys`"),
-        ("dags/users.toml", "kind = \"fetch\"", "kind = \"fetsch\"", "users/dags/users.toml:11: task \"fetch\": unknown variant `fetsch`"),
-        ("dags/users.toml", "catchup = \"latest\"", "catchup = \"newest\"", "users/dags/users.toml:4: unknown variant `newest`"),
+        (
+            "dags/users.toml",
+            "after = [\"arrived\"]",
+            "after = [\"arived\"]",
+            "users/dags/users.toml:22: [tasks.verified] names the task \"arived\"",
+        ),
+        (
+            "dags/users.toml",
+            "retries = 12",
+            "retrys = 12",
+            "users/dags/users.toml:13: task \"fetch\": unknown field `retrys`",
+        ),
+        (
+            "dags/users.toml",
+            "kind = \"fetch\"",
+            "kind = \"fetsch\"",
+            "users/dags/users.toml:11: task \"fetch\": unknown variant `fetsch`",
+        ),
+        (
+            "dags/users.toml",
+            "catchup = \"latest\"",
+            "catchup = \"newest\"",
+            "users/dags/users.toml:4: unknown variant `newest`",
+        ),
     ];
     for (file, from, to, expected) in cases {
         let mut bundle = shipped();
@@ -41,7 +119,10 @@ fn each_mistake_is_told_once_with_file_and_line() {
         assert!(text.contains(from), "{file} has no {from}");
         *text = text.replacen(from, to, 1);
         let problems = Pipeline::parse(&bundle).expect_err(to);
-        assert!(problems.iter().any(|problem| problem.to_string().starts_with(expected)), "{to}: {problems:#?}");
+        assert!(
+            problems.iter().any(|problem| problem.to_string().starts_with(expected)),
+            "{to}: {problems:#?}"
+        );
     }
 }
 
@@ -59,7 +140,12 @@ fn two_pipelines_can_not_share_a_topic() {
     let pipeline = Pipeline::parse(&shipped()).unwrap();
     let other = Pipeline { name: "more".into(), ..pipeline.clone() };
     let problems = problems_between(&[pipeline, other]);
-    assert!(problems.iter().any(|problem| problem.message.starts_with("stream \"users\" is also in pipeline \"users\"")), "{problems:#?}");
+    assert!(
+        problems
+            .iter()
+            .any(|problem| problem.message.starts_with("stream \"users\" is also in pipeline \"users\"")),
+        "{problems:#?}"
+    );
 }
 
 #[test]

@@ -1,10 +1,8 @@
 //! What a single definition cannot see: names that must exist, cycles, fields of schemas.
 
 use crate::{
-    Bundle, Column, Dag, Kind, Pipeline, Problem, Store, Stream, Table, Waited,
-    columns,
-    file::line_of_section,
-    schema::ColumnType,
+    Bundle, Column, Dag, Kind, Pipeline, Problem, Store, Stream, Table, Waited, columns,
+    file::line_of_section, schema::ColumnType,
 };
 use schedule::Calendar;
 use std::collections::BTreeMap;
@@ -53,18 +51,27 @@ fn check_stream(stream: &Stream, columns: Option<&Vec<Column>>, found: &mut Foun
     let section = format!("streams.{}", stream.name);
     let Some(columns) = columns else { return };
     if !is_topic_name(&stream.name) {
-        found.say(&section, "a stream's name is its topic's: letters, digits, `_`, `-`, `.`, at most 200".into());
+        found.say(
+            &section,
+            "a stream's name is its topic's: letters, digits, `_`, `-`, `.`, at most 200".into(),
+        );
     }
     if stream.key.is_empty() {
         found.say(&section, "a stream needs a key: name at least one field".into());
     }
     for field in stream.key.iter().filter(|field| !columns.iter().any(|column| &column.name == *field)) {
-        found.say(&section, format!("the key names the field \"{field}\", which {} does not have", stream.schema));
+        found.say(
+            &section,
+            format!("the key names the field \"{field}\", which {} does not have", stream.schema),
+        );
     }
     if let Some(time) = &stream.event_time {
         let kind = columns.iter().find(|column| &column.name == time).map(|column| column.kind);
         if !matches!(kind, Some(ColumnType::TimestampMillis | ColumnType::TimestampMicros)) {
-            found.say(&section, format!("event_time \"{time}\" must be a field of type timestamp-millis or timestamp-micros"));
+            found.say(
+                &section,
+                format!("event_time \"{time}\" must be a field of type timestamp-millis or timestamp-micros"),
+            );
         }
     }
     if stream.partitions == 0 {
@@ -73,7 +80,9 @@ fn check_stream(stream: &Stream, columns: Option<&Vec<Column>>, found: &mut Foun
 }
 
 fn is_topic_name(name: &str) -> bool {
-    !name.is_empty() && name.len() <= 200 && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
+    !name.is_empty()
+        && name.len() <= 200
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
 }
 
 fn check_names(pipeline: &Pipeline, found: &mut Found<'_>) {
@@ -108,9 +117,16 @@ fn check_table(table: &Table, pipeline: &Pipeline, columns: Option<&Vec<Column>>
     let named = table.primary_key(&stream.key).into_iter().chain(table.columns.clone().unwrap_or_default());
     for name in named {
         match columns.iter().find(|column| column.name == name) {
-            None => found.say(&section, format!("names the column \"{name}\", which {} does not have", stream.schema)),
+            None => found
+                .say(&section, format!("names the column \"{name}\", which {} does not have", stream.schema)),
             Some(column) if column.nullable && table.primary_key(&stream.key).contains(&name) => {
-                found.say(&section, format!("the key column \"{name}\" may be null in {}: a row could not be told from another", stream.schema));
+                found.say(
+                    &section,
+                    format!(
+                        "the key column \"{name}\" may be null in {}: a row could not be told from another",
+                        stream.schema
+                    ),
+                );
             }
             Some(_) => {}
         }
@@ -121,8 +137,14 @@ fn check_table(table: &Table, pipeline: &Pipeline, columns: Option<&Vec<Column>>
 }
 
 fn check_dag(dag: &Dag, pipeline: &Pipeline, found: &mut Found<'_>) {
-    if let Err(cause) = Calendar::new(&dag.settings.schedule, &dag.settings.timezone, dag.settings.dst_overlap) {
-        let line = found.text.lines().position(|line| line.starts_with("schedule") || line.starts_with("timezone")).map_or(1, |i| i + 1);
+    if let Err(cause) =
+        Calendar::new(&dag.settings.schedule, &dag.settings.timezone, dag.settings.dst_overlap)
+    {
+        let line = found
+            .text
+            .lines()
+            .position(|line| line.starts_with("schedule") || line.starts_with("timezone"))
+            .map_or(1, |i| i + 1);
         found.problems.push(Problem::new(&found.file, line, cause.to_string()));
     }
     for task in dag.tasks.values() {
@@ -135,7 +157,10 @@ fn check_dag(dag: &Dag, pipeline: &Pipeline, found: &mut Found<'_>) {
     if let Err(task) = dag.order()
         && dag.tasks.values().all(|task| task.after.iter().all(|parent| dag.tasks.contains_key(parent)))
     {
-        found.say(&format!("tasks.{task}"), format!("\"{task}\" waits for itself: its `after` leads back to it"));
+        found.say(
+            &format!("tasks.{task}"),
+            format!("\"{task}\" waits for itself: its `after` leads back to it"),
+        );
     }
 }
 
@@ -144,25 +169,36 @@ fn check_kind(section: &str, kind: &Kind, dag: &Dag, pipeline: &Pipeline, found:
         Kind::Fetch { source } if !pipeline.sources.contains_key(source) => {
             found.say(section, unknown("source", source, pipeline.sources.keys()));
         }
-        Kind::Job { job, .. } if !pipeline.jobs.contains_key(job) => found.say(section, unknown("job", job, pipeline.jobs.keys())),
+        Kind::Job { job, .. } if !pipeline.jobs.contains_key(job) => {
+            found.say(section, unknown("job", job, pipeline.jobs.keys()))
+        }
         Kind::Check { ids_of, tables, sql, cql, .. } => {
             if [ids_of.is_some(), sql.is_some(), cql.is_some()].iter().filter(|set| **set).count() != 1 {
                 found.say(section, "write exactly one of `ids_of`, `sql`, `cql`".into());
             }
-            if let Some(task) = ids_of.as_ref().filter(|task| !matches!(dag.tasks.get(*task).map(|task| &task.kind), Some(Kind::Fetch { .. }))) {
+            if let Some(task) = ids_of.as_ref().filter(|task| {
+                !matches!(dag.tasks.get(*task).map(|task| &task.kind), Some(Kind::Fetch { .. }))
+            }) {
                 found.say(section, format!("ids_of names \"{task}\", which is no fetch task of this DAG"));
             }
             check_tables(section, tables, pipeline, found);
         }
         Kind::Wait(waited) => check_wait(section, waited, pipeline, found),
-        Kind::Command { run, .. } if run.is_empty() => found.say(section, "run needs a program: run = [\"echo\", \"hello\"]".into()),
+        Kind::Command { run, .. } if run.is_empty() => {
+            found.say(section, "run needs a program: run = [\"echo\", \"hello\"]".into())
+        }
         _ => {}
     }
 }
 
 fn check_wait(section: &str, waited: &Waited, pipeline: &Pipeline, found: &mut Found<'_>) {
     let Waited { passed, sql, file, http, until, .. } = waited;
-    if [passed.is_some(), sql.is_some(), file.is_some(), http.is_some(), until.is_some()].iter().filter(|set| **set).count() != 1 {
+    if [passed.is_some(), sql.is_some(), file.is_some(), http.is_some(), until.is_some()]
+        .iter()
+        .filter(|set| **set)
+        .count()
+        != 1
+    {
         found.say(section, "write exactly one of `passed`, `sql`, `file`, `http`, `until`".into());
     }
     if let Some(passed) = passed {
@@ -181,6 +217,10 @@ fn check_tables(section: &str, tables: &[String], pipeline: &Pipeline, found: &m
 
 fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a String>) -> String {
     let known: Vec<&str> = known.map(String::as_str).collect();
-    let hint = if known.is_empty() { "there is none".to_owned() } else { format!("there are: {}", known.join(", ")) };
+    let hint = if known.is_empty() {
+        "there is none".to_owned()
+    } else {
+        format!("there are: {}", known.join(", "))
+    };
     format!("names the {what} \"{name}\", which is not declared; {hint}")
 }

@@ -45,11 +45,17 @@ pub fn create(target: &Target) -> String {
 
 /// Takes one array of text per column, and one of versions; casts them to the columns' types.
 pub fn upsert(target: &Target) -> String {
-    let arrays: Vec<String> = target.columns.iter().enumerate().map(|(index, column)| format!("${}::text[]::{}[]", index + 1, sql_type(column))).collect();
+    let arrays: Vec<String> = target
+        .columns
+        .iter()
+        .enumerate()
+        .map(|(index, column)| format!("${}::text[]::{}[]", index + 1, sql_type(column)))
+        .collect();
     let key = target.primary_key();
     let others = target.columns.iter().map(|column| &column.name).filter(|name| !key.contains(name));
     let sets: Vec<String> = others.map(|name| format!("{0} = excluded.{0}", quoted(name))).collect();
-    let sets = sets.into_iter().chain([format!("{VERSION} = excluded.{VERSION}")]).collect::<Vec<_>>().join(", ");
+    let sets =
+        sets.into_iter().chain([format!("{VERSION} = excluded.{VERSION}")]).collect::<Vec<_>>().join(", ");
     format!(
         "INSERT INTO {} AS t ({}, {VERSION}) SELECT * FROM unnest({}, ${}::int8[]) ON CONFLICT ({}) DO UPDATE SET {sets} WHERE t.{VERSION} < excluded.{VERSION}",
         place(target),

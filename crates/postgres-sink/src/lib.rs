@@ -16,7 +16,14 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
         postgres::migrate(&metadata).await?;
         let published = pipeline::published::watch(metadata.clone()).await;
         let analytics = postgres::connect(&config.analytics.url, &config.analytics.password).await?;
-        let context = sink::Context::new(&service, Tables::new(analytics), &config.kafka.bootstrap, &config.registry.url, metadata, config.batch_records_max)?;
+        let context = sink::Context::new(
+            &service,
+            Tables::new(analytics),
+            &config.kafka.bootstrap,
+            &config.registry.url,
+            metadata,
+            config.batch_records_max,
+        )?;
         sink::run(context, pipeline::Store::Postgres, published, service.shutdown.clone()).await;
         anyhow::Ok(())
     };

@@ -26,21 +26,28 @@ impl Store for Tables {
         // CREATE … IF NOT EXISTS may fail when two do it at once.
         run(&mut transaction, "SELECT pg_advisory_xact_lock(hashtext('millrace sink tables'))").await?;
         run(&mut transaction, OFFSETS).await?;
-        run(&mut transaction, &format!("CREATE SCHEMA IF NOT EXISTS {}", ddl::quoted(target.table.place()))).await?;
+        run(&mut transaction, &format!("CREATE SCHEMA IF NOT EXISTS {}", ddl::quoted(target.table.place())))
+            .await?;
         run(&mut transaction, &ddl::create(target)).await?;
         let found = columns(&mut transaction, target).await.map_err(away)?;
         transaction.commit().await.map_err(away)?;
-        target.drift(&ddl::expected(target), &found).map_or(Ok(()), |difference| Err(WriteError::Unfit(difference)))
+        target
+            .drift(&ddl::expected(target), &found)
+            .map_or(Ok(()), |difference| Err(WriteError::Unfit(difference)))
     }
 
     async fn places(&self, target: &Target, topic_id: Uuid) -> Result<Option<Offsets>, WriteError> {
-        let rows = sqlx::query("SELECT partition, next FROM _millrace_offset WHERE table_name = $1 AND topic_id = $2")
-            .bind(ddl::place(target))
-            .bind(topic_id)
-            .fetch_all(&self.pool)
-            .await
-            .map_err(away)?;
-        let place = |row: &sqlx::postgres::PgRow| Ok::<_, sqlx::Error>((row.try_get("partition")?, row.try_get("next")?));
+        let rows = sqlx::query(
+            "SELECT partition, next FROM _millrace_offset WHERE table_name = $1 AND topic_id = $2",
+        )
+        .bind(ddl::place(target))
+        .bind(topic_id)
+        .fetch_all(&self.pool)
+        .await
+        .map_err(away)?;
+        let place = |row: &sqlx::postgres::PgRow| {
+            Ok::<_, sqlx::Error>((row.try_get("partition")?, row.try_get("next")?))
+        };
         Ok(Some(Offsets(rows.iter().map(place).collect::<Result<_, _>>().map_err(away)?)))
     }
 
@@ -80,7 +87,11 @@ impl Tables {
         }
         transaction.rollback().await.map_err(away)?;
         // Refused as a whole and in no part: nothing to take out, so the batch is tried as it is.
-        if refused.is_empty() { Err(WriteError::Away("PostgreSQL refused a batch and none of its rows".into())) } else { Ok(Written::Refused(refused)) }
+        if refused.is_empty() {
+            Err(WriteError::Away("PostgreSQL refused a batch and none of its rows".into()))
+        } else {
+            Ok(Written::Refused(refused))
+        }
     }
 }
 
@@ -101,18 +112,36 @@ fn newest<'a>(target: &Target, rows: &'a [Row]) -> Vec<&'a Row> {
 async fn upsert(connection: &mut PgConnection, target: &Target, rows: &[&Row]) -> Result<(), sqlx::Error> {
     let mut query = sqlx::query(AssertSqlSafe(ddl::upsert(target)));
     for index in 0..target.columns.len() {
-        query = query.bind(rows.iter().map(|row| row.values[index].as_ref().map(sink::text)).collect::<Vec<Option<String>>>());
+        query = query.bind(
+            rows.iter()
+                .map(|row| row.values[index].as_ref().map(sink::text))
+                .collect::<Vec<Option<String>>>(),
+        );
     }
     let versions: Vec<i64> = rows.iter().map(|row| row.version).collect();
     query.bind(versions).execute(connection).await.map(drop)
 }
 
-async fn keep_places(connection: &mut PgConnection, target: &Target, places: &Places) -> Result<(), sqlx::Error> {
+async fn keep_places(
+    connection: &mut PgConnection,
+    target: &Target,
+    places: &Places,
+) -> Result<(), sqlx::Error> {
     let (partitions, next): (Vec<i32>, Vec<i64>) = places.next.0.iter().unzip();
-    sqlx::query(include_str!("keep_places.sql")).bind(ddl::place(target)).bind(places.topic_id).bind(partitions).bind(next).execute(connection).await.map(drop)
+    sqlx::query(include_str!("keep_places.sql"))
+        .bind(ddl::place(target))
+        .bind(places.topic_id)
+        .bind(partitions)
+        .bind(next)
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
-async fn columns(connection: &mut PgConnection, target: &Target) -> Result<Vec<(String, String)>, sqlx::Error> {
+async fn columns(
+    connection: &mut PgConnection,
+    target: &Target,
+) -> Result<Vec<(String, String)>, sqlx::Error> {
     sqlx::query_as("SELECT column_name::text, udt_name::text FROM information_schema.columns WHERE table_schema = $1 AND table_name = $2")
         .bind(target.table.place())
         .bind(&target.table.name)
@@ -131,7 +160,9 @@ fn away(cause: sqlx::Error) -> WriteError {
 /// Whether the values are at fault: classes 22 (data exception) and 23 (constraint violation), or a value that can't be sent.
 fn is_the_rows(cause: &sqlx::Error) -> bool {
     match cause {
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23")),
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+        }
         sqlx::Error::Encode(_) => true,
         _ => false,
     }

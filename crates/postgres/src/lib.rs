@@ -53,13 +53,15 @@ pub async fn connect_now(url: &str, password: &Secret) -> Result<PgPool, Postgre
 }
 
 fn options(url: &str, password: &Secret) -> Result<PgConnectOptions, PostgresError> {
-    let options = PgConnectOptions::from_str(url).map_err(|cause| PostgresError::Address { url: url.to_owned(), cause })?;
+    let options = PgConnectOptions::from_str(url)
+        .map_err(|cause| PostgresError::Address { url: url.to_owned(), cause })?;
     let options = options.application_name("millrace");
     Ok(if password.reveal().is_empty() { options } else { options.password(password.reveal()) })
 }
 
 async fn try_connect(options: &PgConnectOptions) -> Result<PgPool, sqlx::Error> {
-    let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).min_connections(0).acquire_timeout(ACQUIRE_MAX);
+    let pool =
+        PgPoolOptions::new().max_connections(CONNECTIONS_MAX).min_connections(0).acquire_timeout(ACQUIRE_MAX);
     pool.connect_with(options.clone()).await
 }
 

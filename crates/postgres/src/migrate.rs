@@ -17,5 +17,8 @@ pub async fn migrate(pool: &PgPool) -> Result<(), PostgresError> {
     let migrations = MIGRATIONS.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
-    Migrator::with_migrations(migrations.into()).run(pool).await.map_err(|cause| PostgresError::Migration(cause.to_string()))
+    Migrator::with_migrations(migrations.into())
+        .run(pool)
+        .await
+        .map_err(|cause| PostgresError::Migration(cause.to_string()))
 }

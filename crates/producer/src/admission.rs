@@ -13,13 +13,17 @@ pub struct Admission {
 impl Admission {
     pub fn new(in_flight_bytes_max: usize, body_bytes_max: usize) -> Self {
         let kib = |bytes: usize| bytes.div_ceil(1024).max(1);
-        Self { kib: Arc::new(Semaphore::new(kib(in_flight_bytes_max))), body_kib_max: kib(body_bytes_max) as u32 }
+        Self {
+            kib: Arc::new(Semaphore::new(kib(in_flight_bytes_max))),
+            body_kib_max: kib(body_bytes_max) as u32,
+        }
     }
 
     /// Lets a request in, or not, before its body is read. A request that does not say its true size (none given, or
     /// compressed) counts as the largest.
     pub fn admit(&self, declared_bytes: Option<usize>) -> Option<OwnedSemaphorePermit> {
-        let kib = declared_bytes.map_or(self.body_kib_max, |bytes| (bytes.div_ceil(1024).max(1) as u32).min(self.body_kib_max));
+        let kib = declared_bytes
+            .map_or(self.body_kib_max, |bytes| (bytes.div_ceil(1024).max(1) as u32).min(self.body_kib_max));
         self.kib.clone().try_acquire_many_owned(kib).ok()
     }
 }

@@ -22,19 +22,26 @@ impl Layout {
 /// Takes the body apart. Each record keeps its bytes as they came, for the dead letters. The error is the whole body's.
 pub fn records(layout: Layout, body: &[u8], records_max: usize) -> Result<Vec<&[u8]>, String> {
     let records = match layout {
-        Layout::Lines => body.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect(),
+        Layout::Lines => body
+            .split(|byte| *byte == b'\n')
+            .map(<[u8]>::trim_ascii)
+            .filter(|line| !line.is_empty())
+            .collect(),
         Layout::Json if body.trim_ascii().starts_with(b"[") => elements(body)?,
         Layout::Json => vec![body.trim_ascii()],
     };
     match records.len() {
         0 => Err("the body has no record: send one JSON record, an array of them, or one a line".into()),
-        n if n > records_max => Err(format!("{n} records are more than {records_max} in one request: send them in several")),
+        n if n > records_max => {
+            Err(format!("{n} records are more than {records_max} in one request: send them in several"))
+        }
         _ => Ok(records),
     }
 }
 
 fn elements(body: &[u8]) -> Result<Vec<&[u8]>, String> {
-    let raw: Vec<&serde_json::value::RawValue> = serde_json::from_slice(body).map_err(|cause| format!("the body is not a JSON array: {cause}"))?;
+    let raw: Vec<&serde_json::value::RawValue> =
+        serde_json::from_slice(body).map_err(|cause| format!("the body is not a JSON array: {cause}"))?;
     Ok(raw.into_iter().map(|value| value.get().as_bytes()).collect())
 }
 
@@ -55,8 +62,12 @@ mod tests {
         for (layout, body, expected) in cases {
             let found = records(layout, body.as_bytes(), 3);
             match expected {
-                Ok(parts) => assert_eq!(found.unwrap(), parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>()),
-                Err(start) => assert!(found.as_ref().is_err_and(|cause| cause.starts_with(start)), "{found:?}"),
+                Ok(parts) => {
+                    assert_eq!(found.unwrap(), parts.iter().map(|part| part.as_bytes()).collect::<Vec<_>>())
+                }
+                Err(start) => {
+                    assert!(found.as_ref().is_err_and(|cause| cause.starts_with(start)), "{found:?}")
+                }
             }
         }
         assert_eq!(Layout::of(Some("application/json; charset=utf-8")), Layout::Json);

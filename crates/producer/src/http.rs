@@ -44,7 +44,11 @@ impl State {
             admission: Admission::new(config.in_flight_bytes_max, config.body_bytes_max),
             body_bytes_max: config.body_bytes_max,
             records_max: config.records_max,
-            counted: service.metrics.counters("millrace_producer_records_total", "Records by what became of them", &["stream", "outcome"])?,
+            counted: service.metrics.counters(
+                "millrace_producer_records_total",
+                "Records by what became of them",
+                &["stream", "outcome"],
+            )?,
         })
     }
 }
@@ -52,13 +56,19 @@ impl State {
 pub fn routes(state: State) -> Router {
     // The size that a request declares is read before the layer takes the encoding away.
     let ingest = post(records).layer(RequestDecompressionLayer::new());
-    Router::new().route("/v1/streams/{stream}/records", ingest).layer(axum::middleware::from_fn_with_state(state.clone(), admit)).with_state(state)
+    Router::new()
+        .route("/v1/streams/{stream}/records", ingest)
+        .layer(axum::middleware::from_fn_with_state(state.clone(), admit))
+        .with_state(state)
 }
 
 /// Refuses before the body is read, so that overload costs next to nothing.
 async fn admit(Held(state): Held<State>, request: Request, next: axum::middleware::Next) -> Response {
     let headers = request.headers();
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()).and_then(|text| text.parse().ok());
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse().ok());
     if length.is_some_and(|bytes: usize| bytes > state.body_bytes_max) {
         return problem(StatusCode::PAYLOAD_TOO_LARGE, too_large(state.body_bytes_max));
     }
@@ -80,16 +90,38 @@ struct Asked {
     on_invalid: OnInvalid,
 }
 
-async fn records(Held(state): Held<State>, Path(stream): Path<String>, Query(asked): Query<Asked>, headers: HeaderMap, body: Body) -> Response {
+async fn records(
+    Held(state): Held<State>,
+    Path(stream): Path<String>,
+    Query(asked): Query<Asked>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
     let ready = match state.streams.get(&stream) {
-        None => return problem(StatusCode::NOT_FOUND, format!("no pipeline declares a stream \"{stream}\": declare it under [streams.{stream}], or correct the address")),
-        Some(Err(Unready::NotYet(reason))) => return busy(&format!("stream \"{stream}\" is not ready: {reason}")),
-        Some(Err(Unready::Refused(reason))) => return problem(StatusCode::CONFLICT, format!("stream \"{stream}\" takes no records: {reason}")),
+        None => {
+            return problem(
+                StatusCode::NOT_FOUND,
+                format!(
+                    "no pipeline declares a stream \"{stream}\": declare it under [streams.{stream}], or correct the address"
+                ),
+            );
+        }
+        Some(Err(Unready::NotYet(reason))) => {
+            return busy(&format!("stream \"{stream}\" is not ready: {reason}"));
+        }
+        Some(Err(Unready::Refused(reason))) => {
+            return problem(StatusCode::CONFLICT, format!("stream \"{stream}\" takes no records: {reason}"));
+        }
         Some(Ok(ready)) => ready,
     };
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let body = match tokio::time::timeout(BODY_MAX, axum::body::to_bytes(body, state.body_bytes_max)).await {
-        Err(_) => return problem(StatusCode::REQUEST_TIMEOUT, format!("the body did not arrive within {BODY_MAX:?}")),
+        Err(_) => {
+            return problem(
+                StatusCode::REQUEST_TIMEOUT,
+                format!("the body did not arrive within {BODY_MAX:?}"),
+            );
+        }
         Ok(Err(cause)) => return unreadable(&cause, state.body_bytes_max),
         Ok(Ok(body)) => body,
     };
@@ -119,8 +151,14 @@ async fn write(state: &State, ready: &Arc<Ready>, records: Vec<&[u8]>, on_invali
 }
 
 fn respond(state: &State, ready: &Ready, answer: Answer) -> Response {
-    let unknown = answer.results.iter().filter(|outcome| matches!(outcome, Outcome::Unknown { .. })).count() as u64;
-    for (outcome, n) in [("written", answer.accepted), ("dead", answer.dead), ("rejected", answer.rejected), ("unknown", unknown)] {
+    let unknown =
+        answer.results.iter().filter(|outcome| matches!(outcome, Outcome::Unknown { .. })).count() as u64;
+    for (outcome, n) in [
+        ("written", answer.accepted),
+        ("dead", answer.dead),
+        ("rejected", answer.rejected),
+        ("unknown", unknown),
+    ] {
         state.counted.with_label_values(&[&*ready.topic, outcome]).inc_by(n);
     }
     let status = match (unknown, answer.accepted + answer.dead, answer.rejected) {
@@ -143,9 +181,14 @@ fn unreadable(cause: &axum::Error, body_bytes_max: usize) -> Response {
     if text.contains("length limit") {
         return problem(StatusCode::PAYLOAD_TOO_LARGE, too_large(body_bytes_max));
     }
-    problem(StatusCode::BAD_REQUEST, format!("the body can't be read: {text}. Is it whole, and is its content-encoding right?"))
+    problem(
+        StatusCode::BAD_REQUEST,
+        format!("the body can't be read: {text}. Is it whole, and is its content-encoding right?"),
+    )
 }
 
 fn too_large(body_bytes_max: usize) -> String {
-    format!("the body has more than {body_bytes_max} bytes: send the records in several requests, or raise `body_bytes_max` in config/producer.toml")
+    format!(
+        "the body has more than {body_bytes_max} bytes: send the records in several requests, or raise `body_bytes_max` in config/producer.toml"
+    )
 }

@@ -32,19 +32,28 @@ pub enum Fate {
 pub fn judge(ready: &Ready, bytes: &[u8], on_invalid: OnInvalid) -> Fate {
     match encode(ready, bytes) {
         Ok(outgoing) => Fate::Write(outgoing),
-        Err(reason) if on_invalid == OnInvalid::Deadletter => Fate::Bury(dead_letter(ready, bytes, &reason), reason),
+        Err(reason) if on_invalid == OnInvalid::Deadletter => {
+            Fate::Bury(dead_letter(ready, bytes, &reason), reason)
+        }
         Err(reason) => Fate::Reject(reason),
     }
 }
 
 fn encode(ready: &Ready, bytes: &[u8]) -> Result<Outgoing, String> {
-    let record: Value = serde_json::from_slice(bytes).map_err(|cause| format!("the record is not JSON: {cause}"))?;
+    let record: Value =
+        serde_json::from_slice(bytes).map_err(|cause| format!("the record is not JSON: {cause}"))?;
     let mut payload = Vec::with_capacity(bytes.len());
     payload.extend(frame::header(ready.schema_id));
     ready.codec.encode(&record, &mut payload).map_err(|refusal| refusal.to_string())?;
     let key = key(ready, &record, &payload[frame::HEADER_BYTES..])?;
     let id = String::from_utf8_lossy(&key).into_owned();
-    Ok(Outgoing { topic: ready.topic.clone(), key: Some(key), payload: Some(payload), headers: vec![(RECORD_ID, id)], partition: None })
+    Ok(Outgoing {
+        topic: ready.topic.clone(),
+        key: Some(key),
+        payload: Some(payload),
+        headers: vec![(RECORD_ID, id)],
+        partition: None,
+    })
 }
 
 fn key(ready: &Ready, record: &Value, body: &[u8]) -> Result<Vec<u8>, String> {
@@ -56,7 +65,13 @@ fn key(ready: &Ready, record: &Value, body: &[u8]) -> Result<Vec<u8>, String> {
     }
     // As it is in the record, not as it was spelled: the same instant as a number and as text is the same key.
     let record = to_json(&ready.codec.decode(body).map_err(|cause| cause.to_string())?);
-    let values: Vec<&Value> = ready.stream.key.iter().filter_map(|field| record.get(field)).filter(|value| !value.is_null()).collect();
+    let values: Vec<&Value> = ready
+        .stream
+        .key
+        .iter()
+        .filter_map(|field| record.get(field))
+        .filter(|value| !value.is_null())
+        .collect();
     if values.len() < ready.stream.key.len() {
         return Err(format!("the key needs a value in each of its fields: {}", ready.stream.key.join(", ")));
     }
@@ -75,7 +90,13 @@ fn dead_letter(ready: &Ready, bytes: &[u8], reason: &str) -> Outgoing {
     };
     let mut headers = letter.headers();
     headers.extend(record_id(ready, bytes).map(|id| (RECORD_ID, id)));
-    Outgoing { topic: ready.dead_topic.clone(), key: None, payload: Some(bytes.to_vec()), headers, partition: None }
+    Outgoing {
+        topic: ready.dead_topic.clone(),
+        key: None,
+        payload: Some(bytes.to_vec()),
+        headers,
+        partition: None,
+    }
 }
 
 /// The id of a record that does not fit, where it can be told.

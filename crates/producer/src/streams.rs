@@ -42,12 +42,20 @@ impl Streams {
         let streams = self.0.read().unwrap_or_else(PoisonError::into_inner);
         match streams.as_ref() {
             Some(known) => known.get(name).cloned(),
-            None => Some(Err(Unready::NotYet("the producer has not read the published pipelines yet".into()))),
+            None => {
+                Some(Err(Unready::NotYet("the producer has not read the published pipelines yet".into())))
+            }
         }
     }
 
     /// Keeps the streams as they are published until the process ends.
-    pub async fn follow(&self, mut published: watch::Receiver<Published>, cluster: Cluster, registry: Registry, service: &Service) {
+    pub async fn follow(
+        &self,
+        mut published: watch::Receiver<Published>,
+        cluster: Cluster,
+        registry: Registry,
+        service: &Service,
+    ) {
         loop {
             let current = published.borrow_and_update().clone();
             let waiting = self.prepare(&current, &cluster, &registry, service).await;
@@ -63,13 +71,22 @@ impl Streams {
     }
 
     /// Makes each stream ready. Answers whether one of them is worth another try.
-    async fn prepare(&self, published: &Published, cluster: &Cluster, registry: &Registry, service: &Service) -> bool {
+    async fn prepare(
+        &self,
+        published: &Published,
+        cluster: &Cluster,
+        registry: &Registry,
+        service: &Service,
+    ) -> bool {
         let mut next = HashMap::new();
         let mut waiting = false;
         for pipeline in published.pipelines.values() {
             for stream in pipeline.streams.values() {
                 let prepared = match pipeline.jobs_into(&stream.name).next() {
-                    Some(job) => Err(Unready::Refused(format!("the stream is written by the job \"{}\"; send records to the job's input", job.name))),
+                    Some(job) => Err(Unready::Refused(format!(
+                        "the stream is written by the job \"{}\"; send records to the job's input",
+                        job.name
+                    ))),
                     None => self.ready(stream, cluster, registry).await,
                 };
                 if let Err(Unready::NotYet(reason)) = &prepared {
@@ -86,7 +103,12 @@ impl Streams {
         waiting
     }
 
-    async fn ready(&self, stream: &Stream, cluster: &Cluster, registry: &Registry) -> Result<Arc<Ready>, Unready> {
+    async fn ready(
+        &self,
+        stream: &Stream,
+        cluster: &Cluster,
+        registry: &Registry,
+    ) -> Result<Arc<Ready>, Unready> {
         if let Some(Ok(known)) = self.get(&stream.name)
             && known.stream == *stream
         {
@@ -107,10 +129,19 @@ async fn prepare_stream(stream: &Stream, cluster: &Cluster, registry: &Registry)
         kafka::KafkaError::Partitions { .. } => Unready::Refused(cause.to_string()),
         _ => Unready::NotYet(cause.to_string()),
     })?;
-    let schema_id = registry.register(&format!("{}-value", stream.name), &codec.canonical()).await.map_err(|cause| match cause {
-        RegistryError::Incompatible { .. } => Unready::Refused(cause.to_string()),
-        _ => Unready::NotYet(cause.to_string()),
-    })?;
+    let schema_id =
+        registry.register(&format!("{}-value", stream.name), &codec.canonical()).await.map_err(|cause| {
+            match cause {
+                RegistryError::Incompatible { .. } => Unready::Refused(cause.to_string()),
+                _ => Unready::NotYet(cause.to_string()),
+            }
+        })?;
     tracing::info!(topic = stream.name, schema_id, "stream is ready");
-    Ok(Ready { codec, schema_id, topic: stream.name.as_str().into(), dead_topic: dead.into(), stream: stream.clone() })
+    Ok(Ready {
+        codec,
+        schema_id,
+        topic: stream.name.as_str().into(),
+        dead_topic: dead.into(),
+        stream: stream.clone(),
+    })
 }

@@ -9,7 +9,8 @@ use pipeline::{Bundle, Pipeline, Problem};
 /// same before.
 pub fn check_bundle(bundle: &Bundle) -> Result<Pipeline, Vec<Problem>> {
     let pipeline = Pipeline::parse(bundle)?;
-    let problems: Vec<Problem> = pipeline.jobs.values().filter_map(|job| job_problem(&pipeline, job)).collect();
+    let problems: Vec<Problem> =
+        pipeline.jobs.values().filter_map(|job| job_problem(&pipeline, job)).collect();
     if problems.is_empty() { Ok(pipeline) } else { Err(problems) }
 }
 

@@ -29,14 +29,20 @@ pub struct Claim {
 impl Queue {
     /// Claims up to `limit` tasks that are ready, oldest first.
     pub async fn claim(&self, holder: &str, lease: Duration, limit: i64) -> Result<Vec<Claim>, sqlx::Error> {
-        let rows = sqlx::query(include_str!("sql/claim.sql")).bind(limit).bind(lease.as_secs_f64()).bind(holder).fetch_all(&self.pool).await?;
+        let rows = sqlx::query(include_str!("sql/claim.sql"))
+            .bind(limit)
+            .bind(lease.as_secs_f64())
+            .bind(holder)
+            .fetch_all(&self.pool)
+            .await?;
         rows.iter().map(claim).collect()
     }
 
     /// Lengthens the leases of tasks that are still being worked on. Answers those that are still ours.
     pub async fn renew(&self, attempt_ids: &[Uuid], lease: Duration) -> Result<Vec<Uuid>, sqlx::Error> {
         let statement = "UPDATE task SET lease_until = now() + $2 * interval '1 second' WHERE state = 'running' AND attempt_id = ANY($1) RETURNING attempt_id";
-        let rows = sqlx::query(statement).bind(attempt_ids).bind(lease.as_secs_f64()).fetch_all(&self.pool).await?;
+        let rows =
+            sqlx::query(statement).bind(attempt_ids).bind(lease.as_secs_f64()).fetch_all(&self.pool).await?;
         rows.iter().map(|row| row.try_get("attempt_id")).collect()
     }
 }

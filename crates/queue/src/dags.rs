@@ -40,11 +40,26 @@ impl Queue {
     }
 
     /// Makes a pipeline's DAGs known, and retires those that it no longer has. A changed one is looked at at once.
-    pub async fn publish_dags(&self, pipeline: &str, hash: &str, dags: &[(String, bool)]) -> Result<(), sqlx::Error> {
+    pub async fn publish_dags(
+        &self,
+        pipeline: &str,
+        hash: &str,
+        dags: &[(String, bool)],
+    ) -> Result<(), sqlx::Error> {
         let (names, paused): (Vec<String>, Vec<bool>) = dags.iter().cloned().unzip();
         let mut transaction = self.pool.begin().await?;
-        sqlx::query(include_str!("sql/publish_dags.sql")).bind(pipeline).bind(hash).bind(&names).bind(paused).execute(&mut *transaction).await?;
-        sqlx::query("UPDATE dag SET retired = true WHERE pipeline = $1 AND name <> ALL ($2)").bind(pipeline).bind(&names).execute(&mut *transaction).await?;
+        sqlx::query(include_str!("sql/publish_dags.sql"))
+            .bind(pipeline)
+            .bind(hash)
+            .bind(&names)
+            .bind(paused)
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("UPDATE dag SET retired = true WHERE pipeline = $1 AND name <> ALL ($2)")
+            .bind(pipeline)
+            .bind(&names)
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await
     }
 
@@ -52,23 +67,31 @@ impl Queue {
     pub async fn due(&self) -> Result<(Vec<DagRow>, DateTime<Utc>), sqlx::Error> {
         let statement = "SELECT * FROM dag WHERE NOT retired AND NOT paused AND next_at <= now() ORDER BY next_at LIMIT 100";
         let dags = sqlx::query_as(statement).fetch_all(&self.pool).await?;
-        let now = sqlx::query("SELECT clock_timestamp() AS now").fetch_one(&self.pool).await?.try_get("now")?;
+        let now =
+            sqlx::query("SELECT clock_timestamp() AS now").fetch_one(&self.pool).await?.try_get("now")?;
         Ok((dags, now))
     }
 
     /// Makes the runs that are due and remembers when to look again, as one. Answers how many are new; `None` where another
     /// scheduler was quicker.
-    pub async fn fire(&self, dag: &DagRow, runs: &[NewRun], next_at: Option<DateTime<Utc>>) -> Result<Option<u64>, sqlx::Error> {
+    pub async fn fire(
+        &self,
+        dag: &DagRow,
+        runs: &[NewRun],
+        next_at: Option<DateTime<Utc>>,
+    ) -> Result<Option<u64>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         let last = runs.iter().map(|run| run.logical_at).max().or(dag.last_logical);
-        let ours = sqlx::query("UPDATE dag SET last_logical = $2, next_at = $3 WHERE name = $1 AND next_at = $4 AND NOT paused")
-            .bind(&dag.name)
-            .bind(last)
-            .bind(next_at)
-            .bind(dag.next_at)
-            .execute(&mut *transaction)
-            .await?
-            .rows_affected()
+        let ours = sqlx::query(
+            "UPDATE dag SET last_logical = $2, next_at = $3 WHERE name = $1 AND next_at = $4 AND NOT paused",
+        )
+        .bind(&dag.name)
+        .bind(last)
+        .bind(next_at)
+        .bind(dag.next_at)
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected()
             > 0;
         if !ours {
             return Ok(None);

@@ -11,11 +11,20 @@ use uuid::Uuid;
 pub enum Ending {
     Success(serde_json::Value),
     /// Fails the task, unless it is to be tried again after `retry_in`.
-    Failed { reason: String, retry_in: Option<Duration> },
-    Skipped { reason: String },
+    Failed {
+        reason: String,
+        retry_in: Option<Duration>,
+    },
+    Skipped {
+        reason: String,
+    },
     /// Not ended: looks again after so long. No try is counted, and no worker is held.
     /// `kept` is handed to the next look.
-    Deferred { look_again_in: Duration, reason: String, kept: Option<serde_json::Value> },
+    Deferred {
+        look_again_in: Duration,
+        reason: String,
+        kept: Option<serde_json::Value>,
+    },
 }
 
 /// What the database said to an ending.
@@ -55,13 +64,21 @@ fn final_state(ending: &Ending) -> Option<TaskState> {
     }
 }
 
-async fn write_ending(connection: &mut PgConnection, claim: &Claim, ending: &Ending) -> Result<Finished, sqlx::Error> {
+async fn write_ending(
+    connection: &mut PgConnection,
+    claim: &Claim,
+    ending: &Ending,
+) -> Result<Finished, sqlx::Error> {
     let (state, wait, result, reason) = match ending {
         Ending::Success(result) => (TaskState::Success, None, Some(bounded(result)), None),
         Ending::Failed { reason, retry_in: None } => (TaskState::Failed, None, None, Some(reason)),
-        Ending::Failed { reason, retry_in: Some(wait) } => (TaskState::Retrying, Some(*wait), None, Some(reason)),
+        Ending::Failed { reason, retry_in: Some(wait) } => {
+            (TaskState::Retrying, Some(*wait), None, Some(reason))
+        }
         Ending::Skipped { reason } => (TaskState::Skipped, None, None, Some(reason)),
-        Ending::Deferred { look_again_in, reason, kept } => (TaskState::Ready, Some(*look_again_in), kept.as_ref().map(bounded), Some(reason)),
+        Ending::Deferred { look_again_in, reason, kept } => {
+            (TaskState::Ready, Some(*look_again_in), kept.as_ref().map(bounded), Some(reason))
+        }
     };
     let taken = sqlx::query(include_str!("sql/end_task.sql"))
         .bind(claim.run_id)
@@ -97,11 +114,20 @@ fn bounded(result: &serde_json::Value) -> serde_json::Value {
 }
 
 /// Counts ended tasks on their children, judges those, and goes on with children that ended by it.
-pub(crate) async fn propagate(connection: &mut PgConnection, run_id: Uuid, mut ended: Vec<(String, TaskState)>) -> Result<(), sqlx::Error> {
+pub(crate) async fn propagate(
+    connection: &mut PgConnection,
+    run_id: Uuid,
+    mut ended: Vec<(String, TaskState)>,
+) -> Result<(), sqlx::Error> {
     let mut count = 0;
     while let Some((task, state)) = ended.pop() {
         count += 1;
-        let children = sqlx::query(include_str!("sql/count_on_children.sql")).bind(run_id).bind(&task).bind(state.as_str()).fetch_all(&mut *connection).await?;
+        let children = sqlx::query(include_str!("sql/count_on_children.sql"))
+            .bind(run_id)
+            .bind(&task)
+            .bind(state.as_str())
+            .fetch_all(&mut *connection)
+            .await?;
         for child in &children {
             let name: String = child.try_get("name")?;
             let next = match judge(child)? {
@@ -124,7 +150,11 @@ pub(crate) async fn propagate(connection: &mut PgConnection, run_id: Uuid, mut e
             }
         }
     }
-    sqlx::query("UPDATE run SET tasks_left = tasks_left - $2 WHERE id = $1").bind(run_id).bind(count).execute(&mut *connection).await?;
+    sqlx::query("UPDATE run SET tasks_left = tasks_left - $2 WHERE id = $1")
+        .bind(run_id)
+        .bind(count)
+        .execute(&mut *connection)
+        .await?;
     end_if_done(connection, run_id).await
 }
 
@@ -161,5 +191,10 @@ pub(crate) async fn end_if_done(connection: &mut PgConnection, run_id: Uuid) -> 
 }
 
 pub(crate) async fn notify(connection: &mut PgConnection, run_id: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(run_id.to_string()).execute(connection).await.map(drop)
+    sqlx::query("SELECT pg_notify($1, $2)")
+        .bind(CHANNEL)
+        .bind(run_id.to_string())
+        .execute(connection)
+        .await
+        .map(drop)
 }

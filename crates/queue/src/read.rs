@@ -57,7 +57,11 @@ pub struct LogLine {
 impl Queue {
     /// The newest runs, of one DAG or of all.
     pub async fn runs(&self, dag: Option<&str>, limit: i64) -> Result<Vec<RunRow>, sqlx::Error> {
-        sqlx::query_as("SELECT * FROM run WHERE $1::text IS NULL OR dag = $1 ORDER BY made_at DESC LIMIT $2").bind(dag).bind(limit).fetch_all(&self.pool).await
+        sqlx::query_as("SELECT * FROM run WHERE $1::text IS NULL OR dag = $1 ORDER BY made_at DESC LIMIT $2")
+            .bind(dag)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
     }
 
     pub async fn run(&self, id: Uuid) -> Result<Option<RunRow>, sqlx::Error> {
@@ -65,16 +69,26 @@ impl Queue {
     }
 
     pub async fn tasks(&self, run_id: Uuid) -> Result<Vec<TaskRow>, sqlx::Error> {
-        sqlx::query_as("SELECT * FROM task WHERE run_id = $1 ORDER BY name").bind(run_id).fetch_all(&self.pool).await
+        sqlx::query_as("SELECT * FROM task WHERE run_id = $1 ORDER BY name")
+            .bind(run_id)
+            .fetch_all(&self.pool)
+            .await
     }
 
     /// Who waits for whom: parent, child.
     pub async fn edges(&self, run_id: Uuid) -> Result<Vec<(String, String)>, sqlx::Error> {
-        sqlx::query_as("SELECT parent, child FROM task_edge WHERE run_id = $1 ORDER BY 1, 2").bind(run_id).fetch_all(&self.pool).await
+        sqlx::query_as("SELECT parent, child FROM task_edge WHERE run_id = $1 ORDER BY 1, 2")
+            .bind(run_id)
+            .fetch_all(&self.pool)
+            .await
     }
 
     pub async fn attempts(&self, run_id: Uuid, task: &str) -> Result<Vec<AttemptRow>, sqlx::Error> {
-        sqlx::query_as("SELECT * FROM attempt WHERE run_id = $1 AND task = $2 ORDER BY attempt").bind(run_id).bind(task).fetch_all(&self.pool).await
+        sqlx::query_as("SELECT * FROM attempt WHERE run_id = $1 AND task = $2 ORDER BY attempt")
+            .bind(run_id)
+            .bind(task)
+            .fetch_all(&self.pool)
+            .await
     }
 
     /// The last lines of a task's log, oldest first.

@@ -13,11 +13,17 @@ impl Queue {
     ///
     /// A lost holder is not the task's failure, so it costs no retry; but after [`RESCUES_MAX`] times the task fails.
     pub async fn rescue(&self) -> Result<u64, sqlx::Error> {
-        let lost = sqlx::query("SELECT run_id, name, holder FROM task WHERE state = 'running' AND lease_until < now() LIMIT 100").fetch_all(&self.pool).await?;
+        let lost = sqlx::query(
+            "SELECT run_id, name, holder FROM task WHERE state = 'running' AND lease_until < now() LIMIT 100",
+        )
+        .fetch_all(&self.pool)
+        .await?;
         let mut rescued = 0;
         for row in &lost {
             let holder: Option<String> = row.try_get("holder")?;
-            rescued += self.rescue_one(row.try_get("run_id")?, row.try_get("name")?, &holder.unwrap_or_default()).await?;
+            rescued += self
+                .rescue_one(row.try_get("run_id")?, row.try_get("name")?, &holder.unwrap_or_default())
+                .await?;
         }
         Ok(rescued)
     }
@@ -54,10 +60,17 @@ impl Queue {
 
     /// Fails runs that are past their deadline. Answers how many.
     pub async fn end_overdue(&self) -> Result<u64, sqlx::Error> {
-        let overdue = sqlx::query("SELECT id FROM run WHERE state IN ('queued', 'running') AND deadline < now() LIMIT 100").fetch_all(&self.pool).await?;
+        let overdue = sqlx::query(
+            "SELECT id FROM run WHERE state IN ('queued', 'running') AND deadline < now() LIMIT 100",
+        )
+        .fetch_all(&self.pool)
+        .await?;
         let mut ended = 0;
         for row in &overdue {
-            ended += u64::from(self.end(row.try_get("id")?, RunState::Failed, "the run took longer than its timeout").await?);
+            ended += u64::from(
+                self.end(row.try_get("id")?, RunState::Failed, "the run took longer than its timeout")
+                    .await?,
+            );
         }
         Ok(ended)
     }

@@ -49,11 +49,21 @@ impl Cause {
 
 impl NewRun {
     /// A run of `dag` as the version `hash` of its pipeline has it.
-    pub fn of(dag: &Dag, pipeline: &str, hash: &str, key: String, logical_at: DateTime<Utc>, cause: Cause) -> Self {
+    pub fn of(
+        dag: &Dag,
+        pipeline: &str,
+        hash: &str,
+        key: String,
+        logical_at: DateTime<Utc>,
+        cause: Cause,
+    ) -> Self {
         let task = |task: &pipeline::Task| NewTask {
             name: task.name.clone(),
             kind: task.kind.word(),
-            rule: serde_json::to_value(task.trigger_rule).ok().and_then(|rule| rule.as_str().map(str::to_owned)).unwrap_or_default(),
+            rule: serde_json::to_value(task.trigger_rule)
+                .ok()
+                .and_then(|rule| rule.as_str().map(str::to_owned))
+                .unwrap_or_default(),
             after: task.after.clone(),
         };
         Self {
@@ -105,7 +115,11 @@ impl Queue {
             .rows_affected()
             > 0;
         if ended {
-            sqlx::query(include_str!("sql/remove_open_tasks.sql")).bind(run_id).bind(reason).execute(&mut *transaction).await?;
+            sqlx::query(include_str!("sql/remove_open_tasks.sql"))
+                .bind(run_id)
+                .bind(reason)
+                .execute(&mut *transaction)
+                .await?;
             finish::notify(&mut transaction, run_id).await?;
         }
         transaction.commit().await?;
@@ -116,7 +130,11 @@ impl Queue {
     pub async fn clear(&self, run_id: Uuid) -> Result<u64, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         lock(&mut transaction, run_id).await?;
-        let cleared = sqlx::query(include_str!("sql/clear.sql")).bind(run_id).execute(&mut *transaction).await?.rows_affected();
+        let cleared = sqlx::query(include_str!("sql/clear.sql"))
+            .bind(run_id)
+            .execute(&mut *transaction)
+            .await?
+            .rows_affected();
         if cleared > 0 {
             sqlx::query(include_str!("sql/recount.sql")).bind(run_id).execute(&mut *transaction).await?;
             sqlx::query("UPDATE run SET state = 'queued', reason = NULL, ended_at = NULL, deadline = NULL, tasks_left = $2 WHERE id = $1")
@@ -146,7 +164,10 @@ pub(crate) async fn create(connection: &mut PgConnection, new: &NewRun) -> Resul
         .rows_affected()
         > 0;
     if !fresh {
-        let known = sqlx::query("SELECT run_id FROM run_key WHERE key = $1").bind(&new.key).fetch_one(connection).await?;
+        let known = sqlx::query("SELECT run_id FROM run_key WHERE key = $1")
+            .bind(&new.key)
+            .fetch_one(connection)
+            .await?;
         return Ok((known.try_get("run_id")?, false));
     }
     sqlx::query(include_str!("sql/insert_run.sql"))
@@ -170,7 +191,11 @@ pub(crate) async fn create(connection: &mut PgConnection, new: &NewRun) -> Resul
     Ok((id, true))
 }
 
-async fn insert_tasks(connection: &mut PgConnection, run_id: Uuid, tasks: &[NewTask]) -> Result<(), sqlx::Error> {
+async fn insert_tasks(
+    connection: &mut PgConnection,
+    run_id: Uuid,
+    tasks: &[NewTask],
+) -> Result<(), sqlx::Error> {
     let column = |of: fn(&NewTask) -> String| tasks.iter().map(of).collect::<Vec<_>>();
     sqlx::query(include_str!("sql/insert_tasks.sql"))
         .bind(run_id)
@@ -181,21 +206,32 @@ async fn insert_tasks(connection: &mut PgConnection, run_id: Uuid, tasks: &[NewT
         .bind(TaskState::Waiting.as_str())
         .execute(&mut *connection)
         .await?;
-    let edges = tasks.iter().flat_map(|child| child.after.iter().map(move |parent| (parent.clone(), child.name.clone())));
+    let edges = tasks
+        .iter()
+        .flat_map(|child| child.after.iter().map(move |parent| (parent.clone(), child.name.clone())));
     let (parents, children): (Vec<String>, Vec<String>) = edges.unzip();
-    sqlx::query("INSERT INTO task_edge (run_id, parent, child) SELECT $1, * FROM unnest($2::text[], $3::text[])")
-        .bind(run_id)
-        .bind(parents)
-        .bind(children)
-        .execute(connection)
-        .await
-        .map(drop)
+    sqlx::query(
+        "INSERT INTO task_edge (run_id, parent, child) SELECT $1, * FROM unnest($2::text[], $3::text[])",
+    )
+    .bind(run_id)
+    .bind(parents)
+    .bind(children)
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 async fn admit(connection: &mut PgConnection, dag: &str, max_active_runs: i64) -> Result<u64, sqlx::Error> {
     // Two schedulers that admit at once must not both see the last free place.
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('admit ' || $1))").bind(dag).execute(&mut *connection).await?;
-    let admitted = sqlx::query(include_str!("sql/admit.sql")).bind(dag).bind(max_active_runs).fetch_all(&mut *connection).await?;
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('admit ' || $1))")
+        .bind(dag)
+        .execute(&mut *connection)
+        .await?;
+    let admitted = sqlx::query(include_str!("sql/admit.sql"))
+        .bind(dag)
+        .bind(max_active_runs)
+        .fetch_all(&mut *connection)
+        .await?;
     for row in &admitted {
         let run_id: Uuid = row.try_get("id")?;
         sqlx::query(include_str!("sql/ready_roots.sql")).bind(run_id).execute(&mut *connection).await?;

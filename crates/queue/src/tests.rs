@@ -19,11 +19,23 @@ fn run_of(shape: &str, key: &str) -> NewRun {
     let task = |word: &str| {
         let (head, rule) = word.split_once(':').unwrap_or((word, "all_success"));
         let (name, after) = head.split_once('<').unwrap_or((head, ""));
-        NewTask { name: name.into(), kind: "noop", rule: rule.into(), after: after.split(',').filter(|p| !p.is_empty()).map(str::to_owned).collect() }
+        NewTask {
+            name: name.into(),
+            kind: "noop",
+            rule: rule.into(),
+            after: after.split(',').filter(|p| !p.is_empty()).map(str::to_owned).collect(),
+        }
     };
     NewRun {
-        key: key.into(), dag: "d".into(), pipeline: "p".into(), hash: "h".into(), logical_at: Utc::now(), cause: Cause::Manual,
-        timeout_seconds: None, max_active_runs: 1, tasks: shape.split_whitespace().map(task).collect(),
+        key: key.into(),
+        dag: "d".into(),
+        pipeline: "p".into(),
+        hash: "h".into(),
+        logical_at: Utc::now(),
+        cause: Cause::Manual,
+        timeout_seconds: None,
+        max_active_runs: 1,
+        tasks: shape.split_whitespace().map(task).collect(),
     }
 }
 
@@ -76,7 +88,8 @@ async fn a_run_ends_as_its_leaves_do() {
 async fn a_key_makes_one_run_however_often_it_is_asked_for() {
     let queue = queue().await;
     let key = unique("key");
-    let (first, second) = (queue.create(&run_of("a", &key)).await.unwrap(), queue.create(&run_of("a", &key)).await.unwrap());
+    let (first, second) =
+        (queue.create(&run_of("a", &key)).await.unwrap(), queue.create(&run_of("a", &key)).await.unwrap());
     assert_eq!((first.0, true, false), (second.0, first.1, second.1));
 }
 
@@ -102,7 +115,8 @@ async fn many_claimers_get_each_task_once() {
         let queue = queue.clone();
         tokio::spawn(async move { queue.claim("me", LEASE, 5).await.unwrap() })
     });
-    let mut names: Vec<String> = futures_all(claimers).await.into_iter().flatten().map(|claim| claim.task).collect();
+    let mut names: Vec<String> =
+        futures_all(claimers).await.into_iter().flatten().map(|claim| claim.task).collect();
     names.sort();
     names.dedup();
     let rest = queue.claim("me", LEASE, 100).await.unwrap();
@@ -122,13 +136,29 @@ async fn a_retry_and_a_deferral_wait_and_only_the_retry_counts() {
     let queue = queue().await;
     queue.create(&run_of("a", &unique("key"))).await.unwrap();
     let look = queue.claim("me", LEASE, 1).await.unwrap().remove(0);
-    queue.finish(&look, &Ending::Deferred { look_again_in: Duration::ZERO, reason: "not yet".into(), kept: Some(serde_json::json!(7)) }).await.unwrap();
+    queue
+        .finish(
+            &look,
+            &Ending::Deferred {
+                look_again_in: Duration::ZERO,
+                reason: "not yet".into(),
+                kept: Some(serde_json::json!(7)),
+            },
+        )
+        .await
+        .unwrap();
     let again = queue.claim("me", LEASE, 1).await.unwrap().remove(0);
     assert_eq!((look.attempt, again.attempt, again.kept.clone()), (1, 1, Some(serde_json::json!(7))));
-    queue.finish(&again, &Ending::Failed { reason: "no".into(), retry_in: Some(Duration::ZERO) }).await.unwrap();
+    queue
+        .finish(&again, &Ending::Failed { reason: "no".into(), retry_in: Some(Duration::ZERO) })
+        .await
+        .unwrap();
     let retry = queue.claim("me", LEASE, 1).await.unwrap().remove(0);
     assert_eq!(retry.attempt, 2);
-    queue.finish(&retry, &Ending::Failed { reason: "no".into(), retry_in: Some(Duration::from_secs(3600)) }).await.unwrap();
+    queue
+        .finish(&retry, &Ending::Failed { reason: "no".into(), retry_in: Some(Duration::from_secs(3600)) })
+        .await
+        .unwrap();
     assert!(queue.claim("me", LEASE, 1).await.unwrap().is_empty());
 }
 

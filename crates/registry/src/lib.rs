@@ -30,7 +30,9 @@ pub enum RegistryError {
     #[error("the schema registry at {url} did not answer: {cause}. Is it running?")]
     Unreachable { url: String, cause: String },
     /// The subject has a schema that readers of the new one could not read.
-    #[error("the registry refuses the schema for subject {subject}: {cause}. Add new fields with a default, or use a new stream")]
+    #[error(
+        "the registry refuses the schema for subject {subject}: {cause}. Add new fields with a default, or use a new stream"
+    )]
     Incompatible { subject: String, cause: String },
     #[error("the registry does not know {what}")]
     Unknown { what: String },
@@ -61,9 +63,22 @@ impl Registry {
     pub fn new(url: &str) -> Result<Self, RegistryError> {
         let unreachable = |cause: String| RegistryError::Unreachable { url: url.to_owned(), cause };
         let mut builder = SrSettings::new_builder(url.to_owned());
-        let settings = builder.no_proxy().set_timeout(ANSWER_MAX).build().map_err(|cause| unreachable(cause.to_string()))?;
-        let http = reqwest::Client::builder().no_proxy().timeout(ANSWER_MAX).build().map_err(|cause| unreachable(cause.to_string()))?;
-        Ok(Self { url: url.trim_end_matches('/').to_owned(), settings: Arc::new(settings), http, by_id: Arc::default() })
+        let settings = builder
+            .no_proxy()
+            .set_timeout(ANSWER_MAX)
+            .build()
+            .map_err(|cause| unreachable(cause.to_string()))?;
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(ANSWER_MAX)
+            .build()
+            .map_err(|cause| unreachable(cause.to_string()))?;
+        Ok(Self {
+            url: url.trim_end_matches('/').to_owned(),
+            settings: Arc::new(settings),
+            http,
+            by_id: Arc::default(),
+        })
     }
 
     /// Registers a schema's canonical text under `subject` and answers its id. The same text gets the same id.
@@ -74,7 +89,9 @@ impl Registry {
                 self.keep(registered.id, schema.into());
                 Ok(registered.id)
             }
-            Err(cause) if is_refusal(&cause) => Err(RegistryError::Incompatible { subject: subject.to_owned(), cause: text(&cause) }),
+            Err(cause) if is_refusal(&cause) => {
+                Err(RegistryError::Incompatible { subject: subject.to_owned(), cause: text(&cause) })
+            }
             Err(cause) => Err(self.unreachable(&cause)),
         }
     }
@@ -90,13 +107,16 @@ impl Registry {
                 self.keep(id, schema.clone());
                 Ok(schema)
             }
-            Err(cause) if is_missing(&cause) => Err(RegistryError::Unknown { what: format!("schema id {id}") }),
+            Err(cause) if is_missing(&cause) => {
+                Err(RegistryError::Unknown { what: format!("schema id {id}") })
+            }
             Err(cause) => Err(self.unreachable(&cause)),
         }
     }
 
     pub async fn subjects(&self) -> Result<Vec<String>, RegistryError> {
-        let mut subjects = get_all_subjects(&self.settings).await.map_err(|cause| self.unreachable(&cause))?;
+        let mut subjects =
+            get_all_subjects(&self.settings).await.map_err(|cause| self.unreachable(&cause))?;
         subjects.sort();
         Ok(subjects)
     }
@@ -112,7 +132,10 @@ impl Registry {
     }
 
     async fn get<T: serde::de::DeserializeOwned>(&self, path: &str) -> Result<T, RegistryError> {
-        let unreachable = |cause: reqwest::Error| RegistryError::Unreachable { url: self.url.clone(), cause: cause.to_string() };
+        let unreachable = |cause: reqwest::Error| RegistryError::Unreachable {
+            url: self.url.clone(),
+            cause: cause.to_string(),
+        };
         let answer = self.http.get(format!("{}{path}", self.url)).send().await.map_err(unreachable)?;
         if answer.status() == reqwest::StatusCode::NOT_FOUND {
             return Err(RegistryError::Unknown { what: path.trim_start_matches('/').to_owned() });

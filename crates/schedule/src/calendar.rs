@@ -55,8 +55,13 @@ impl Calendar {
     }
 
     /// All instants in `(after, until]`, in order.
-    pub fn between(&self, after: DateTime<Utc>, until: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> + '_ {
-        std::iter::successors(self.next(after), |last| self.next(*last)).take_while(move |next| *next <= until)
+    pub fn between(
+        &self,
+        after: DateTime<Utc>,
+        until: DateTime<Utc>,
+    ) -> impl Iterator<Item = DateTime<Utc>> + '_ {
+        std::iter::successors(self.next(after), |last| self.next(*last))
+            .take_while(move |next| *next <= until)
     }
 
     fn next_of(&self, cron: &Cron, after: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -113,11 +118,18 @@ impl Calendar {
             self.zone.from_local_datetime(&(wall - Duration::minutes(15 * quarters))).latest()
         })?;
         // The offset before the gap, applied to the wall time inside it, gives an instant at or after the transition.
-        let (mut low, mut high) = (before.to_utc(), wall.and_utc() - Duration::seconds(before.offset().fix().local_minus_utc().into()));
+        let (mut low, mut high) = (
+            before.to_utc(),
+            wall.and_utc() - Duration::seconds(before.offset().fix().local_minus_utc().into()),
+        );
         let old = before.offset().fix();
         while high - low > Duration::seconds(1) {
             let middle = low + Duration::seconds((high - low).num_seconds() / 2);
-            if self.zone.offset_from_utc_datetime(&middle.naive_utc()).fix() == old { low = middle } else { high = middle }
+            if self.zone.offset_from_utc_datetime(&middle.naive_utc()).fix() == old {
+                low = middle
+            } else {
+                high = middle
+            }
         }
         Some(high)
     }

@@ -14,7 +14,9 @@ pub struct Cron {
 /// Why an expression is not one.
 #[derive(Debug, thiserror::Error, PartialEq)]
 pub enum CronError {
-    #[error("\"{expression}\" is not a cron expression: {cause}. Write five fields: minute hour day month weekday, such as \"0 2 * * *\"")]
+    #[error(
+        "\"{expression}\" is not a cron expression: {cause}. Write five fields: minute hour day month weekday, such as \"0 2 * * *\""
+    )]
     Malformed { expression: String, cause: String },
     #[error("\"{expression}\" names a date that never comes")]
     Never { expression: String },
@@ -25,18 +27,24 @@ pub enum CronError {
 impl Cron {
     pub fn parse(expression: &str) -> Result<Self, CronError> {
         let spelled = nickname(expression.trim());
-        let pattern = CronParser::builder().seconds(Seconds::Optional).build().parse(spelled).map_err(|cause| {
-            CronError::Malformed { expression: expression.to_owned(), cause: cause.to_string() }
-        })?;
+        let pattern =
+            CronParser::builder().seconds(Seconds::Optional).build().parse(spelled).map_err(|cause| {
+                CronError::Malformed { expression: expression.to_owned(), cause: cause.to_string() }
+            })?;
         let cron = Self { pattern, fixed_hours: has_fixed_hours(spelled) };
         let epoch = chrono::DateTime::UNIX_EPOCH.naive_utc();
-        cron.next_wall(epoch).map(|_| cron).ok_or_else(|| CronError::Never { expression: expression.to_owned() })
+        cron.next_wall(epoch)
+            .map(|_| cron)
+            .ok_or_else(|| CronError::Never { expression: expression.to_owned() })
     }
 
     /// The first matching wall-clock time after `after`.
     pub(crate) fn next_wall(&self, after: NaiveDateTime) -> Option<NaiveDateTime> {
         // Wall-clock time is handed over as if it were UTC, which has no transitions: those are the calendar's business.
-        self.pattern.find_next_occurrence(&Utc.from_utc_datetime(&after), false).ok().map(|next| next.naive_utc())
+        self.pattern
+            .find_next_occurrence(&Utc.from_utc_datetime(&after), false)
+            .ok()
+            .map(|next| next.naive_utc())
     }
 }
 

@@ -33,7 +33,13 @@ pub const RUNS_MAX: usize = 100;
 ///
 /// `last` is the logical time of the newest scheduled run, `start` the instant before which nothing runs: where there is no
 /// `last`, times from `start` on are looked at (an instant equal to `start` counts).
-pub fn due(calendar: &Calendar, catchup: Catchup, start: DateTime<Utc>, last: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Due {
+pub fn due(
+    calendar: &Calendar,
+    catchup: Catchup,
+    start: DateTime<Utc>,
+    last: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+) -> Due {
     let before_start = start - chrono::Duration::milliseconds(1);
     let floor = last.map_or(before_start, |last| last.max(before_start));
     let mut runs: Vec<_> = match catchup {

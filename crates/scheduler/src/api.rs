@@ -18,7 +18,10 @@ use uuid::Uuid;
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Millrace scheduler", description = "DAGs, runs and tasks. Errors are {\"error\": what, why, what now}."),
+    info(
+        title = "Millrace scheduler",
+        description = "DAGs, runs and tasks. Errors are {\"error\": what, why, what now}."
+    ),
     paths(dags, trigger, pause, unpause, runs, run, cancel, clear, task)
 )]
 struct Api;
@@ -75,7 +78,11 @@ struct Trigger {
 
 #[utoipa::path(post, path = "/api/v1/dags/{dag}/runs", request_body = Trigger, params(("dag" = String, Path, description = "Its name")),
     responses((status = 200, description = "{run_id, new}"), (status = 404, description = "No such DAG")))]
-async fn trigger(State(outside): State<Outside>, Path(dag): Path<String>, body: Option<Json<Trigger>>) -> Answer {
+async fn trigger(
+    State(outside): State<Outside>,
+    Path(dag): Path<String>,
+    body: Option<Json<Trigger>>,
+) -> Answer {
     let Json(asked) = body.unwrap_or_default();
     let key = asked.idempotency_key.unwrap_or_else(|| Uuid::new_v4().to_string());
     let (run_id, new) = act::trigger_run(&outside, &dag, &key).await?;
@@ -93,7 +100,11 @@ async fn unpause(State(outside): State<Outside>, Path(dag): Path<String>) -> Ans
 }
 
 async fn set_paused(outside: &Outside, dag: String, paused: bool) -> Answer {
-    if outside.queue.pause(&dag, paused).await? { Ok(Json(json!({ "dag": dag, "paused": paused }))) } else { Err(missing(format!("DAG \"{dag}\""))) }
+    if outside.queue.pause(&dag, paused).await? {
+        Ok(Json(json!({ "dag": dag, "paused": paused })))
+    } else {
+        Err(missing(format!("DAG \"{dag}\"")))
+    }
 }
 
 /// Which runs.
@@ -109,7 +120,8 @@ const RUNS_MAX: i64 = 1_000;
 #[utoipa::path(get, path = "/api/v1/runs", params(("dag" = Option<String>, Query, description = "Only its runs"), ("limit" = Option<i64>, Query, description = "At most 1000; 100 where absent")),
     responses((status = 200, description = "The newest runs")))]
 async fn runs(State(outside): State<Outside>, Query(which): Query<Which>) -> Answer {
-    let runs = outside.queue.runs(which.dag.as_deref(), which.limit.unwrap_or(100).clamp(1, RUNS_MAX)).await?;
+    let runs =
+        outside.queue.runs(which.dag.as_deref(), which.limit.unwrap_or(100).clamp(1, RUNS_MAX)).await?;
     Ok(Json(json!(runs)))
 }
 

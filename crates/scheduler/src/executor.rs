@@ -46,7 +46,13 @@ pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> an
     Ok(())
 }
 
-async fn claim(service: &Service, config: &Config, outside: &Outside, running: &mut JoinSet<Uuid>, held: &mut HashMap<Uuid, AbortHandle>) -> Result<(), sqlx::Error> {
+async fn claim(
+    service: &Service,
+    config: &Config,
+    outside: &Outside,
+    running: &mut JoinSet<Uuid>,
+    held: &mut HashMap<Uuid, AbortHandle>,
+) -> Result<(), sqlx::Error> {
     let free = config.tasks_max.saturating_sub(running.len());
     if free == 0 {
         return Ok(());
@@ -86,9 +92,13 @@ async fn attend(outside: &Outside, claim: &Claim) {
     }
     match outside.queue.finish(claim, &ending).await {
         Ok(Finished::Taken) => {}
-        Ok(Finished::Refused) => tracing::warn!(run.id = %claim.run_id, task = claim.task, "its result came too late and was refused"),
+        Ok(Finished::Refused) => {
+            tracing::warn!(run.id = %claim.run_id, task = claim.task, "its result came too late and was refused")
+        }
         // The lease ends and somebody else tries: what a task does must bear being done twice.
-        Err(cause) => tracing::error!(run.id = %claim.run_id, task = claim.task, "its result was not kept: {cause}"),
+        Err(cause) => {
+            tracing::error!(run.id = %claim.run_id, task = claim.task, "its result was not kept: {cause}")
+        }
     }
 }
 
@@ -110,7 +120,9 @@ async fn work(outside: &Outside, claim: &Claim) -> Ending {
     let job = run::Job { outside, claim, pipeline: &pipeline, task, context: &context, tasks: &tasks };
     let outcome = match tokio::time::timeout(left.max(Duration::from_millis(1)), run::run(&job)).await {
         Ok(outcome) => outcome,
-        Err(_) => run::Outcome::Failed(format!("it took longer than its timeout of {}", humantime(task.timeout))),
+        Err(_) => {
+            run::Outcome::Failed(format!("it took longer than its timeout of {}", humantime(task.timeout)))
+        }
     };
     ending(outcome, task, claim)
 }
@@ -118,10 +130,13 @@ async fn work(outside: &Outside, claim: &Claim) -> Ending {
 fn ending(outcome: run::Outcome, task: &pipeline::Task, claim: &Claim) -> Ending {
     match outcome {
         run::Outcome::Done(result) => Ending::Success(result),
-        run::Outcome::NotYet { reason, .. } if claim.age >= task.timeout => {
-            Ending::Failed { reason: format!("waited {}: {reason}", humantime(task.timeout)), retry_in: retry(task, claim) }
+        run::Outcome::NotYet { reason, .. } if claim.age >= task.timeout => Ending::Failed {
+            reason: format!("waited {}: {reason}", humantime(task.timeout)),
+            retry_in: retry(task, claim),
+        },
+        run::Outcome::NotYet { reason, look_again_in, kept } => {
+            Ending::Deferred { look_again_in, reason, kept }
         }
-        run::Outcome::NotYet { reason, look_again_in, kept } => Ending::Deferred { look_again_in, reason, kept },
         run::Outcome::Failed(reason) => Ending::Failed { reason, retry_in: retry(task, claim) },
     }
 }

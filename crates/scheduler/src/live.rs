@@ -11,7 +11,11 @@ use web::live::Patch;
 const GATHER: Duration = Duration::from_millis(150);
 
 /// Draws changed runs until the process is to end.
-pub async fn follow(service: &Service, outside: &Outside, patches: broadcast::Sender<Patch>) -> anyhow::Result<()> {
+pub async fn follow(
+    service: &Service,
+    outside: &Outside,
+    patches: broadcast::Sender<Patch>,
+) -> anyhow::Result<()> {
     let mut hints = postgres::listen(outside.queue.pool(), queue::CHANNEL).await?;
     while !service.shutdown.is_cancelled() {
         tokio::select! {

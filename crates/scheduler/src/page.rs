@@ -35,8 +35,16 @@ pub fn routes(outside: Outside, patches: broadcast::Sender<Patch>) -> Router {
 
 /// A page of ours around `body`.
 fn page(title: &str, active: &str, body: Markup) -> Response {
-    let nav = [("/", "DAGs"), ("/runs", "Runs")].map(|(href, label)| web::NavItem::new(href, label, label == active));
-    web::Page { title: title.into(), product: "Scheduler", nav: nav.into(), live: Some("/events".into()), body }.into_response()
+    let nav = [("/", "DAGs"), ("/runs", "Runs")]
+        .map(|(href, label)| web::NavItem::new(href, label, label == active));
+    web::Page {
+        title: title.into(),
+        product: "Scheduler",
+        nav: nav.into(),
+        live: Some("/events".into()),
+        body,
+    }
+    .into_response()
 }
 
 /// Why a page can't be shown.
@@ -50,7 +58,10 @@ impl Trouble {
 
 impl From<sqlx::Error> for Trouble {
     fn from(cause: sqlx::Error) -> Self {
-        Trouble(StatusCode::SERVICE_UNAVAILABLE, format!("PostgreSQL did not answer: {cause}. The page comes back with it."))
+        Trouble(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("PostgreSQL did not answer: {cause}. The page comes back with it."),
+        )
     }
 }
 
@@ -71,7 +82,10 @@ fn badge(word: &str) -> Markup {
 }
 
 /// How long something took, or takes until now.
-fn took(started: Option<chrono::DateTime<chrono::Utc>>, ended: Option<chrono::DateTime<chrono::Utc>>) -> Markup {
+fn took(
+    started: Option<chrono::DateTime<chrono::Utc>>,
+    ended: Option<chrono::DateTime<chrono::Utc>>,
+) -> Markup {
     match (started, ended) {
         (Some(started), Some(ended)) => web::duration((ended - started).to_std().unwrap_or_default()),
         (Some(started), None) => web::elapsed(started, chrono::Utc::now()),

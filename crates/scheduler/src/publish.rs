@@ -70,14 +70,17 @@ async fn publish(outside: &Outside, loaded: &Loaded) -> Result<(), sqlx::Error> 
             Err(found) => problems.extend(found),
         }
     }
-    let between = pipeline::problems_between(&good.iter().map(|(_, pipeline)| pipeline.clone()).collect::<Vec<_>>());
-    let excluded: BTreeSet<String> = between.iter().filter_map(|problem| problem.file.split('/').next().map(str::to_owned)).collect();
+    let between =
+        pipeline::problems_between(&good.iter().map(|(_, pipeline)| pipeline.clone()).collect::<Vec<_>>());
+    let excluded: BTreeSet<String> =
+        between.iter().filter_map(|problem| problem.file.split('/').next().map(str::to_owned)).collect();
     problems.extend(between);
     for (bundle, pipeline) in good.iter().filter(|(bundle, _)| !excluded.contains(&bundle.name)) {
         if pipeline::published::publish(outside.queue.pool(), bundle).await? {
             tracing::info!("published pipeline {} as version {}", bundle.name, &pipeline.version[..12]);
         }
-        let dags: Vec<(String, bool)> = pipeline.dags.values().map(|dag| (dag.name.clone(), dag.settings.paused)).collect();
+        let dags: Vec<(String, bool)> =
+            pipeline.dags.values().map(|dag| (dag.name.clone(), dag.settings.paused)).collect();
         outside.queue.publish_dags(&bundle.name, &pipeline.version, &dags).await?;
     }
     retire(outside, loaded).await?;
@@ -91,8 +94,10 @@ async fn retire(outside: &Outside, loaded: &Loaded) -> Result<(), sqlx::Error> {
         return Ok(());
     }
     let (published, _) = pipeline::published::current(outside.queue.pool()).await?;
-    let broken = |name: &str| loaded.problems.iter().any(|problem| problem.file.starts_with(&format!("{name}/")));
-    for name in published.pipelines.keys().filter(|name| !loaded.bundles.contains_key(*name) && !broken(name)) {
+    let broken =
+        |name: &str| loaded.problems.iter().any(|problem| problem.file.starts_with(&format!("{name}/")));
+    for name in published.pipelines.keys().filter(|name| !loaded.bundles.contains_key(*name) && !broken(name))
+    {
         pipeline::published::retire(outside.queue.pool(), name).await?;
         outside.queue.publish_dags(name, "", &[]).await?;
         tracing::info!("retired pipeline {name}: its folder is gone");

@@ -30,7 +30,11 @@ pub struct Job<'a> {
 pub enum Outcome {
     Done(Value),
     /// Look again later; `kept` is handed to the next look.
-    NotYet { reason: String, look_again_in: Duration, kept: Option<Value> },
+    NotYet {
+        reason: String,
+        look_again_in: Duration,
+        kept: Option<Value>,
+    },
     Failed(String),
 }
 
@@ -84,7 +88,10 @@ async fn sql(job: &Job<'_>, text: &str) -> Result<Value, String> {
     let statements = job.fill(text)?;
     let pool = job.outside.analytics().await.map_err(|cause| cause.to_string())?;
     let mut transaction = pool.begin().await.map_err(|cause| cause.to_string())?;
-    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut *transaction).await.map_err(|cause| format!("PostgreSQL refused it: {cause}"))?;
+    let done = sqlx::raw_sql(sqlx::AssertSqlSafe(statements))
+        .execute(&mut *transaction)
+        .await
+        .map_err(|cause| format!("PostgreSQL refused it: {cause}"))?;
     transaction.commit().await.map_err(|cause| format!("the commit was not confirmed: {cause}"))?;
     job.log(&format!("{} rows changed", done.rows_affected())).await;
     Ok(json!({ "rows": done.rows_affected() }))

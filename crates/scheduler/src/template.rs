@@ -22,12 +22,16 @@ pub fn render(text: &str, context: &Value) -> Result<String, String> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_formatter(|out, state, value| match value.kind() {
         ValueKind::Map | ValueKind::Seq => {
-            let text = serde_json::to_string(value).map_err(|cause| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, cause.to_string()))?;
+            let text = serde_json::to_string(value).map_err(|cause| {
+                minijinja::Error::new(minijinja::ErrorKind::BadSerialization, cause.to_string())
+            })?;
             out.write_str(&text).map_err(minijinja::Error::from)
         }
         _ => minijinja::escape_formatter(out, state, value),
     });
-    environment.render_str(text, minijinja::value::Serde(context)).map_err(|cause| format!("the template \"{text}\" can't be filled: {cause}"))
+    environment
+        .render_str(text, minijinja::value::Serde(context))
+        .map_err(|cause| format!("the template \"{text}\" can't be filled: {cause}"))
 }
 
 #[cfg(test)]

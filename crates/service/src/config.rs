@@ -32,14 +32,22 @@ pub fn environment() -> HashMap<String, String> {
 }
 
 /// Reads `file` and lays the variables over it. An unknown key or a wrong type is an error with its line.
-pub fn load<C: DeserializeOwned>(file: &Path, variables: &HashMap<String, String>) -> Result<Loaded<C>, ConfigError> {
+pub fn load<C: DeserializeOwned>(
+    file: &Path,
+    variables: &HashMap<String, String>,
+) -> Result<Loaded<C>, ConfigError> {
     let shown = file.display().to_string();
-    let text = std::fs::read_to_string(file).map_err(|cause| ConfigError::Unreadable { file: shown.clone(), cause })?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|cause| ConfigError::Unreadable { file: shown.clone(), cause })?;
     parse(&shown, &text, variables)
 }
 
 /// The same for a text that was read already.
-pub fn parse<C: DeserializeOwned>(file: &str, text: &str, variables: &HashMap<String, String>) -> Result<Loaded<C>, ConfigError> {
+pub fn parse<C: DeserializeOwned>(
+    file: &str,
+    text: &str,
+    variables: &HashMap<String, String>,
+) -> Result<Loaded<C>, ConfigError> {
     let wrong = |cause: toml::de::Error| ConfigError::Wrong {
         file: file.to_owned(),
         line: cause.span().map_or(1, |span| line_of(text, span.start)),
@@ -65,7 +73,11 @@ pub fn line_of(text: &str, offset: usize) -> usize {
     text.as_bytes()[..offset.min(text.len())].iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
-fn override_leaves(table: &mut Table, prefix: &str, variables: &HashMap<String, String>) -> Result<Vec<String>, ConfigError> {
+fn override_leaves(
+    table: &mut Table,
+    prefix: &str,
+    variables: &HashMap<String, String>,
+) -> Result<Vec<String>, ConfigError> {
     let mut used = vec![];
     for (key, value) in table.iter_mut() {
         let name = format!("{prefix}_{}", key.to_uppercase().replace('-', "_"));
@@ -90,7 +102,9 @@ fn look_up(name: &str, variables: &HashMap<String, String>) -> Result<Option<Str
     let Some(path) = variables.get(&by_file) else { return Ok(None) };
     match std::fs::read_to_string(path) {
         Ok(text) => Ok(Some(text.trim_end().to_owned())),
-        Err(cause) => Err(ConfigError::Variable { variable: by_file, message: format!("cannot read {path}: {cause}") }),
+        Err(cause) => {
+            Err(ConfigError::Variable { variable: by_file, message: format!("cannot read {path}: {cause}") })
+        }
     }
 }
 
@@ -100,7 +114,9 @@ fn typed(like: &Value, text: &str) -> Option<Value> {
         Value::Integer(_) => text.parse().ok().map(Value::Integer),
         Value::Float(_) => text.parse().ok().map(Value::Float),
         Value::Boolean(_) => text.parse().ok().map(Value::Boolean),
-        Value::Array(_) => Some(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect::<Vec<_>>().into()),
+        Value::Array(_) => {
+            Some(text.split(',').map(|item| Value::String(item.trim().to_owned())).collect::<Vec<_>>().into())
+        }
         Value::Table(_) | Value::Datetime(_) => None,
     }
 }
@@ -126,7 +142,8 @@ mod tests {
         kafka: crate::settings::Kafka,
     }
 
-    const FILE: &str = "listen = \"127.0.0.1:7070\"\nbody_bytes_max = 1000\n\n[kafka]\nbootstrap = \"127.0.0.1:9092\"\n";
+    const FILE: &str =
+        "listen = \"127.0.0.1:7070\"\nbody_bytes_max = 1000\n\n[kafka]\nbootstrap = \"127.0.0.1:9092\"\n";
 
     fn parse_with(text: &str, variables: &[(&str, &str)]) -> Result<Loaded<Config>, String> {
         let variables = variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
@@ -135,7 +152,9 @@ mod tests {
 
     #[test]
     fn a_variable_overrides_the_setting_of_its_name() {
-        let loaded = parse_with(FILE, &[("MILLRACE_KAFKA_BOOTSTRAP", "kafka:9092"), ("MILLRACE_BODY_BYTES_MAX", "5")]).unwrap();
+        let loaded =
+            parse_with(FILE, &[("MILLRACE_KAFKA_BOOTSTRAP", "kafka:9092"), ("MILLRACE_BODY_BYTES_MAX", "5")])
+                .unwrap();
         assert_eq!(loaded.settings.kafka.bootstrap, "kafka:9092");
         assert_eq!((loaded.settings.body_bytes_max, loaded.listen.as_str()), (5, "127.0.0.1:7070"));
         assert_eq!(loaded.settings.listen, loaded.listen);
@@ -146,7 +165,11 @@ mod tests {
         let cases = [
             (FILE.replace("bootstrap", "bootstap"), vec![], "producer.toml:5: unknown field `bootstap`"),
             (FILE.replace("1000", "\"many\""), vec![], "producer.toml:2: invalid type"),
-            (FILE.to_owned(), vec![("MILLRACE_BODY_BYTES_MAX", "many")], "MILLRACE_BODY_BYTES_MAX: \"many\" is not a whole number"),
+            (
+                FILE.to_owned(),
+                vec![("MILLRACE_BODY_BYTES_MAX", "many")],
+                "MILLRACE_BODY_BYTES_MAX: \"many\" is not a whole number",
+            ),
         ];
         for (text, variables, expected) in cases {
             let problem = parse_with(&text, &variables).unwrap_err();

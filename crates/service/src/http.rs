@@ -12,7 +12,8 @@ impl Service {
         })?;
         tracing::info!("listening on http://{listen}");
         let shutdown = self.shutdown.clone();
-        let app = routes.merge(self.own_routes()).into_make_service_with_connect_info::<std::net::SocketAddr>();
+        let app =
+            routes.merge(self.own_routes()).into_make_service_with_connect_info::<std::net::SocketAddr>();
         axum::serve(listener, app).with_graceful_shutdown(async move { shutdown.cancelled().await }).await?;
         Ok(())
     }

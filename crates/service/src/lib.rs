@@ -75,7 +75,10 @@ enum Asked {
 impl Arguments {
     fn parse(process: &str) -> Self {
         use clap::{Arg, Command, value_parser};
-        let config = Arg::new("config").long("config").value_parser(value_parser!(PathBuf)).help("Its configuration file");
+        let config = Arg::new("config")
+            .long("config")
+            .value_parser(value_parser!(PathBuf))
+            .help("Its configuration file");
         let found = Command::new(process.to_owned())
             .version(env!("CARGO_PKG_VERSION"))
             .about(format!("{process}: a process of Millrace. Settings come from the file, then from MILLRACE_* variables."))
@@ -96,10 +99,15 @@ impl Arguments {
 fn start_log() {
     use tracing_subscriber::{EnvFilter, fmt, prelude::*};
     // The drivers tell at ERROR what they retry by themselves; what they give up comes back to us as an error.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,librdkafka=off,rdkafka=off,scylla=off"));
+    let filter = EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| EnvFilter::new("info,librdkafka=off,rdkafka=off,scylla=off"));
     let json = std::env::var("MILLRACE_LOG").is_ok_and(|format| format == "json");
     let registry = tracing_subscriber::registry().with(filter);
-    if json { registry.with(fmt::layer().json()).init() } else { registry.with(fmt::layer().with_ansi(false)).init() }
+    if json {
+        registry.with(fmt::layer().json()).init()
+    } else {
+        registry.with(fmt::layer().with_ansi(false)).init()
+    }
 }
 
 async fn supervise<C, F, R>(process: &str, run: F, settings: C) -> ExitCode
@@ -108,7 +116,12 @@ where
     R: Future<Output = anyhow::Result<()>>,
 {
     let name = std::env::var("MILLRACE_NAME").unwrap_or_else(|_| process.to_owned());
-    let service = Service { name, shutdown: CancellationToken::new(), health: Health::default(), metrics: Metrics::default() };
+    let service = Service {
+        name,
+        shutdown: CancellationToken::new(),
+        health: Health::default(),
+        metrics: Metrics::default(),
+    };
     let shutdown = service.shutdown.clone();
     tokio::spawn(cancel_on_signal(shutdown.clone()));
     let overdue = async {
@@ -132,7 +145,10 @@ where
 
 async fn cancel_on_signal(shutdown: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else { return };
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return;
+    };
     tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
     shutdown.cancel();
 }

@@ -1,6 +1,8 @@
 //! Numbers that a process counts, for Prometheus and for `millrace status`.
 
-use prometheus::{Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector};
+use prometheus::{
+    Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+};
 
 /// A process's own registry of metrics.
 #[derive(Clone, Default)]

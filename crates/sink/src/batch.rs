@@ -25,7 +25,12 @@ impl Decoder {
     }
 
     /// Decodes all records. An error means that the registry is needed and away: the batch must be tried again.
-    pub async fn decode(&mut self, target: &Target, life: &Incarnation, records: &[Record]) -> Result<(Vec<(usize, Row)>, Vec<Bad>), RegistryError> {
+    pub async fn decode(
+        &mut self,
+        target: &Target,
+        life: &Incarnation,
+        records: &[Record],
+    ) -> Result<(Vec<(usize, Row)>, Vec<Bad>), RegistryError> {
         let (mut rows, mut bad) = (vec![], vec![]);
         for (index, record) in records.iter().enumerate() {
             match self.row(target, life, record).await? {
@@ -36,14 +41,20 @@ impl Decoder {
         Ok((rows, bad))
     }
 
-    async fn row(&mut self, target: &Target, life: &Incarnation, record: &Record) -> Result<Result<Row, String>, RegistryError> {
+    async fn row(
+        &mut self,
+        target: &Target,
+        life: &Incarnation,
+        record: &Record,
+    ) -> Result<Result<Row, String>, RegistryError> {
         let Some(payload) = &record.payload else { return Ok(Err("the record has no value".into())) };
         let (id, body) = match frame::split(payload) {
             Ok(parts) => parts,
             Err(cause) => return Ok(Err(cause.to_string())),
         };
         let writer = self.writer(id).await?;
-        let decoded = writer.and_then(|writer| writer.decode_as(body, &self.reader).map_err(|cause| cause.to_string()));
+        let decoded =
+            writer.and_then(|writer| writer.decode_as(body, &self.reader).map_err(|cause| cause.to_string()));
         Ok(decoded.and_then(|value| Row::of(&target.columns, value, life.version(record.offset))))
     }
 
@@ -52,7 +63,9 @@ impl Decoder {
             return Ok(known.clone());
         }
         let found = match self.registry.schema(id).await {
-            Ok(schema) => Codec::parse(&schema).map(Arc::new).map_err(|cause| format!("schema id {id}: {cause}")),
+            Ok(schema) => {
+                Codec::parse(&schema).map(Arc::new).map_err(|cause| format!("schema id {id}: {cause}"))
+            }
             Err(cause) if cause.passes() => return Err(cause),
             // Not kept: the id may be registered later.
             Err(cause) => return Ok(Err(cause.to_string())),

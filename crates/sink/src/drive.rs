@@ -34,7 +34,9 @@ const PAUSE: Retry = Retry::new(u32::MAX, Duration::from_millis(200), Duration::
 
 /// Jitter without a generator: where in the current millisecond we are.
 fn rand_part() -> f64 {
-    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |since| since.subsec_nanos());
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.subsec_nanos());
     f64::from(nanos % 1_000_000) / 1_000_000.0
 }
 
@@ -67,13 +69,19 @@ impl<'a, S: Store> Drive<'a, S> {
     async fn start(context: &'a Context<S>, target: &'a Target) -> Result<Self, String> {
         context.store.prepare(target).await.map_err(|cause| cause.to_string())?;
         let topic = context.cluster.topic(&target.stream.name).await.map_err(|cause| match cause {
-            KafkaError::NoTopic { topic } => format!("waiting for the topic {topic}, which its first writer makes"),
+            KafkaError::NoTopic { topic } => {
+                format!("waiting for the topic {topic}, which its first writer makes")
+            }
             other => other.to_string(),
         })?;
         ensure_dead_topic(&context.cluster, &target.stream).await.map_err(|cause| cause.to_string())?;
-        let life = postgres::incarnation::resolve(&context.metadata, &topic.name, topic.id).await.map_err(|cause| cause.to_string())?;
+        let life = postgres::incarnation::resolve(&context.metadata, &topic.name, topic.id)
+            .await
+            .map_err(|cause| cause.to_string())?;
         let places = context.store.places(target, topic.id).await.map_err(|cause| cause.to_string())?;
-        let feed = Feed::start(&context.cluster, &topic.name, &target.table.group(), places.clone()).await.map_err(|cause| cause.to_string())?;
+        let feed = Feed::start(&context.cluster, &topic.name, &target.table.group(), places.clone())
+            .await
+            .map_err(|cause| cause.to_string())?;
         let decoder = Decoder::new(context.registry.clone(), target)?;
         Ok(Self { context, target, life, decoder, feed, next: places.unwrap_or_default() })
     }
@@ -118,7 +126,8 @@ impl<'a, S: Store> Drive<'a, S> {
     /// Makes every record a row or a dead letter. The store keeps the place only with the last of its rows, so what it refuses is
     /// buried before that: a place must never be kept for a record that is nowhere yet.
     async fn write(&mut self, records: &[Record]) -> Result<(u64, u64), String> {
-        let (rows, bad) = self.decoder.decode(self.target, &self.life, records).await.map_err(|cause| cause.to_string())?;
+        let (rows, bad) =
+            self.decoder.decode(self.target, &self.life, records).await.map_err(|cause| cause.to_string())?;
         let mut dead = bad.len() as u64;
         self.bury(bad).await?;
         let (mut indexes, mut rows): (Vec<usize>, Vec<_>) = rows.into_iter().unzip();
@@ -132,7 +141,10 @@ impl<'a, S: Store> Drive<'a, S> {
             };
             dead += refused.len() as u64;
             let out: std::collections::BTreeSet<usize> = refused.iter().map(|(row, _)| *row).collect();
-            self.bury(refused.into_iter().map(|(row, reason)| (records[indexes[row]].clone(), reason)).collect()).await?;
+            self.bury(
+                refused.into_iter().map(|(row, reason)| (records[indexes[row]].clone(), reason)).collect(),
+            )
+            .await?;
             rows = without(rows, &out);
             indexes = without(indexes, &out);
         }
@@ -171,7 +183,9 @@ impl<'a, S: Store> Drive<'a, S> {
 
     async fn remember_height(&self) {
         let highest = self.next.0.values().max().copied().unwrap_or(0);
-        if let Err(cause) = postgres::incarnation::reached(&self.context.metadata, self.life.topic_id, highest).await {
+        if let Err(cause) =
+            postgres::incarnation::reached(&self.context.metadata, self.life.topic_id, highest).await
+        {
             tracing::warn!("the height of {} was not kept: {cause}", self.life.topic);
         }
     }
@@ -183,6 +197,11 @@ fn without<T>(items: Vec<T>, out: &std::collections::BTreeSet<usize>) -> Vec<T> 
 
 /// Made before the first record is read: a record that can't be a row must have somewhere to go.
 async fn ensure_dead_topic(cluster: &Cluster, stream: &Stream) -> Result<(), KafkaError> {
-    let spec = TopicSpec::new(model::dead::topic_of(&stream.name), stream.partitions as usize, stream.replication, None);
+    let spec = TopicSpec::new(
+        model::dead::topic_of(&stream.name),
+        stream.partitions as usize,
+        stream.replication,
+        None,
+    );
     kafka::topics::ensure(cluster, &[spec]).await
 }

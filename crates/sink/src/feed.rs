@@ -26,7 +26,12 @@ const POLL: Duration = Duration::from_millis(100);
 
 impl Feed {
     /// Starts to read `topic`. Begins where `places` say, else where the group was, else at the beginning.
-    pub async fn start(cluster: &Cluster, topic: &str, group: &str, places: Option<Offsets>) -> Result<Self, KafkaError> {
+    pub async fn start(
+        cluster: &Cluster,
+        topic: &str,
+        group: &str,
+        places: Option<Offsets>,
+    ) -> Result<Self, KafkaError> {
         let partitions = cluster.topic(topic).await?.partitions;
         let places = match places {
             Some(places) => places,
@@ -34,7 +39,10 @@ impl Feed {
         };
         let reader = Arc::new(Reader::new(cluster.bootstrap(), group)?);
         let start = |id: i32| places.0.get(&id).map_or(Start::Beginning, |next| Start::At(*next));
-        let assigned: Vec<_> = partitions.iter().map(|partition| (topic.to_owned(), partition.id, start(partition.id))).collect();
+        let assigned: Vec<_> = partitions
+            .iter()
+            .map(|partition| (topic.to_owned(), partition.id, start(partition.id)))
+            .collect();
         reader.assign(&assigned)?;
         let (sender, records) = mpsc::channel(WAITING_MAX);
         let feeding = reader.clone();
@@ -45,9 +53,12 @@ impl Feed {
     /// Keeps how far the group is.
     pub async fn commit(&self, next: &Offsets) -> Result<(), KafkaError> {
         let (reader, topic) = (self.reader.clone(), self.topic.clone());
-        let offsets: Vec<_> = next.0.iter().map(|(partition, offset)| (topic.clone(), *partition, *offset)).collect();
+        let offsets: Vec<_> =
+            next.0.iter().map(|(partition, offset)| (topic.clone(), *partition, *offset)).collect();
         let committing = tokio::task::spawn_blocking(move || reader.commit(&offsets));
-        committing.await.unwrap_or_else(|cause| Err(KafkaError::Refused { what: "to commit offsets".into(), cause: cause.to_string() }))
+        committing.await.unwrap_or_else(|cause| {
+            Err(KafkaError::Refused { what: "to commit offsets".into(), cause: cause.to_string() })
+        })
     }
 }
 
@@ -58,7 +69,9 @@ fn feed(reader: &Reader, records: &mpsc::Sender<Fed>) {
             Ok(Polled::Record(record)) => Fed::Record(record),
             Ok(Polled::End { .. }) => continue,
             Ok(Polled::Nothing) => {
-                let ends = Offsets(reader.ends().into_iter().map(|(_, partition, offset)| (partition, offset)).collect());
+                let ends = Offsets(
+                    reader.ends().into_iter().map(|(_, partition, offset)| (partition, offset)).collect(),
+                );
                 if ends == told {
                     continue;
                 }

@@ -48,7 +48,11 @@ impl Target {
             Some(_) => None,
         };
         let extra = found.iter().filter(|(name, _)| !expected.iter().any(|(known, _)| known == name));
-        let differences: Vec<String> = expected.iter().filter_map(differs).chain(extra.map(|(name, kind)| format!("column {name} {kind} is not declared"))).collect();
+        let differences: Vec<String> = expected
+            .iter()
+            .filter_map(differs)
+            .chain(extra.map(|(name, kind)| format!("column {name} {kind} is not declared")))
+            .collect();
         (!differences.is_empty()).then(|| {
             format!("the table {}.{} differs from its stream's schema: {}. Change one of them, or declare another table", self.table.place(), self.table.name, differences.join("; "))
         })

@@ -36,7 +36,9 @@ fn not_null(value: Value) -> Option<Value> {
 /// A value as PostgreSQL reads it from text.
 pub fn text(value: &Value) -> String {
     match value {
-        Value::Bytes(bytes) | Value::Fixed(_, bytes) => format!("\\x{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+        Value::Bytes(bytes) | Value::Fixed(_, bytes) => {
+            format!("\\x{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        }
         other => match to_json(other) {
             serde_json::Value::String(text) => text,
             json => json.to_string(),

@@ -10,11 +10,20 @@ pub trait Store: Send + Sync + 'static {
     fn prepare(&self, target: &Target) -> impl Future<Output = Result<(), WriteError>> + Send;
 
     /// Where to go on, if the store itself keeps it; else the consumer group says.
-    fn places(&self, target: &Target, topic_id: uuid::Uuid) -> impl Future<Output = Result<Option<Offsets>, WriteError>> + Send;
+    fn places(
+        &self,
+        target: &Target,
+        topic_id: uuid::Uuid,
+    ) -> impl Future<Output = Result<Option<Offsets>, WriteError>> + Send;
 
     /// Writes rows, and remembers the places where it keeps them. Must be idempotent by key and version. Where the database can't
     /// take some rows, the places are not kept, and the caller writes again without those rows.
-    fn write(&self, target: &Target, rows: &[Row], places: &Places) -> impl Future<Output = Result<Written, WriteError>> + Send;
+    fn write(
+        &self,
+        target: &Target,
+        rows: &[Row],
+        places: &Places,
+    ) -> impl Future<Output = Result<Written, WriteError>> + Send;
 }
 
 /// How far the topic is read once a batch is written.

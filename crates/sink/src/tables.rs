@@ -41,7 +41,14 @@ impl<S> Clone for Context<S> {
 
 impl<S: Store> Context<S> {
     /// Gathers what drives need. `batch_records_max` bounds a batch.
-    pub fn new(service: &Service, store: S, bootstrap: &str, registry: &str, metadata: PgPool, batch_records_max: usize) -> anyhow::Result<Self> {
+    pub fn new(
+        service: &Service,
+        store: S,
+        bootstrap: &str,
+        registry: &str,
+        metadata: PgPool,
+        batch_records_max: usize,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             store: Arc::new(store),
             cluster: Cluster::new(bootstrap),
@@ -50,7 +57,11 @@ impl<S: Store> Context<S> {
             metadata,
             health: service.health.clone(),
             rows: service.metrics.counters("millrace_sink_rows_total", "Rows written", &["table"])?,
-            dead: service.metrics.counters("millrace_sink_dead_total", "Records that could not be a row", &["table"])?,
+            dead: service.metrics.counters(
+                "millrace_sink_dead_total",
+                "Records that could not be a row",
+                &["table"],
+            )?,
             batch_records_max,
         })
     }
@@ -59,7 +70,12 @@ impl<S: Store> Context<S> {
 type Running = BTreeMap<String, (Target, CancellationToken, JoinHandle<()>)>;
 
 /// Keeps the drives of one store's tables until the process is to end.
-pub async fn run<S: Store>(context: Context<S>, store: StoreName, mut published: watch::Receiver<Published>, shutdown: CancellationToken) {
+pub async fn run<S: Store>(
+    context: Context<S>,
+    store: StoreName,
+    mut published: watch::Receiver<Published>,
+    shutdown: CancellationToken,
+) {
     let mut running = Running::new();
     loop {
         let current = published.borrow_and_update().clone();
@@ -80,9 +96,20 @@ fn targets(published: &Published, store: StoreName) -> BTreeMap<String, Target> 
     let target = |(pipeline, table, stream): (&pipeline::Pipeline, &pipeline::Table, &Stream)| {
         // A stream whose schema can't be read is not published.
         let all = pipeline::columns(stream).unwrap_or_default();
-        let wanted = |name: &String| table.columns.as_ref().is_none_or(|names| names.contains(name) || table.primary_key(&stream.key).contains(name));
+        let wanted = |name: &String| {
+            table
+                .columns
+                .as_ref()
+                .is_none_or(|names| names.contains(name) || table.primary_key(&stream.key).contains(name))
+        };
         let columns = all.into_iter().filter(|column| wanted(&column.name)).collect();
-        let target = Target { pipeline: pipeline.name.clone(), version: pipeline.version.clone(), table: table.clone(), stream: stream.clone(), columns };
+        let target = Target {
+            pipeline: pipeline.name.clone(),
+            version: pipeline.version.clone(),
+            table: table.clone(),
+            stream: stream.clone(),
+            columns,
+        };
         (table.name.clone(), target)
     };
     published.tables(store).into_iter().map(target).collect()
@@ -91,7 +118,11 @@ fn targets(published: &Published, store: StoreName) -> BTreeMap<String, Target> 
 /// Stops drives whose declaration is gone or different, and starts those that are missing.
 async fn change<S: Store>(context: &Context<S>, running: &mut Running, wanted: BTreeMap<String, Target>) {
     let same = |a: &Target, b: &Target| a.table == b.table && a.stream == b.stream;
-    let ended: Vec<String> = running.iter().filter(|(name, (target, ..))| !wanted.get(*name).is_some_and(|next| same(target, next))).map(|(name, _)| name.clone()).collect();
+    let ended: Vec<String> = running
+        .iter()
+        .filter(|(name, (target, ..))| !wanted.get(*name).is_some_and(|next| same(target, next)))
+        .map(|(name, _)| name.clone())
+        .collect();
     for name in ended {
         if let Some((_, stop, handle)) = running.remove(&name) {
             stop.cancel();

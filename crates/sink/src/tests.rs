@@ -2,7 +2,8 @@ use super::*;
 use apache_avro::types::Value;
 
 fn column(name: &str) -> Column {
-    let avsc = format!(r#"{{"type":"record","name":"R","fields":[{{"name":"{name}","type":["null","string"]}}]}}"#);
+    let avsc =
+        format!(r#"{{"type":"record","name":"R","fields":[{{"name":"{name}","type":["null","string"]}}]}}"#);
     let toml = format!("schema = \"r.avsc\"\nkey = [\"{name}\"]");
     let mut bundle = pipeline::Bundle { name: "p".into(), files: Default::default() };
     bundle.files.insert("pipeline.toml".into(), format!("[streams.s]\n{toml}"));

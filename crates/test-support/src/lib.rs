@@ -16,8 +16,10 @@ impl Stack {
     /// The stack that `MILLRACE_TEST_STACK` names. A test that cannot have it fails: it must not pass unrun.
     pub fn running() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let file = std::env::var("MILLRACE_TEST_STACK").expect("MILLRACE_TEST_STACK names the stack's file: run the tests with `make test`");
-        let text = std::fs::read_to_string(&file).unwrap_or_else(|cause| panic!("cannot read {file}: {cause}"));
+        let file = std::env::var("MILLRACE_TEST_STACK")
+            .expect("MILLRACE_TEST_STACK names the stack's file: run the tests with `make test`");
+        let text =
+            std::fs::read_to_string(&file).unwrap_or_else(|cause| panic!("cannot read {file}: {cause}"));
         serde_json::from_str(&text).unwrap_or_else(|cause| panic!("{file} is not a stack's file: {cause}"))
     }
 
@@ -27,7 +29,10 @@ impl Stack {
     }
 
     pub fn postgres_password(&self) -> String {
-        std::fs::read_to_string(&self.postgres_password_file).expect("the password's file can be read").trim().to_owned()
+        std::fs::read_to_string(&self.postgres_password_file)
+            .expect("the password's file can be read")
+            .trim()
+            .to_owned()
     }
 
     /// The address of a database of the stack's PostgreSQL, without the password.
@@ -55,11 +60,17 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut condit
             }
         }
     };
-    tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain: {what}"))
+    tokio::time::timeout(PATIENCE, looking)
+        .await
+        .unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain: {what}"))
 }
 
 /// An HTTP client that uses no proxy and gives up after ten seconds.
 pub fn http() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().expect("a client can be built")
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(10))
+        .build()
+        .expect("a client can be built")
 }

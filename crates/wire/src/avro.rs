@@ -84,9 +84,19 @@ impl Codec {
     fn read(&self, body: &[u8], reader: Option<&Schema>) -> Result<Value, DecodeError> {
         let fail = |cause: apache_avro::Error| DecodeError::Body(cause.to_string());
         let mut rest = body;
-        let datum = GenericDatumReader::builder(&self.schema).maybe_reader_schema(reader).build().map_err(fail)?;
+        let datum = GenericDatumReader::builder(&self.schema).build().map_err(fail)?;
         let value = datum.read_value(&mut rest).map_err(fail)?;
-        if rest.is_empty() { Ok(value) } else { Err(DecodeError::TrailingBytes { extra: rest.len() }) }
+        if !rest.is_empty() {
+            return Err(DecodeError::TrailingBytes { extra: rest.len() });
+        }
+        // The library reads text that ends too early as null.
+        if !value.validate(&self.schema) {
+            return Err(DecodeError::Body("it ends too early".into()));
+        }
+        match reader {
+            Some(reader) => value.resolve(reader).map_err(fail),
+            None => Ok(value),
+        }
     }
 }
 

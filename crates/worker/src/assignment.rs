@@ -27,7 +27,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 const CHANNEL: &str = "millrace_slots";
 
 /// Runs what is assigned until the process is to end.
-pub async fn follow(service: &Service, config: &Config, pool: PgPool, published: watch::Receiver<Published>) -> anyhow::Result<()> {
+pub async fn follow(
+    service: &Service,
+    config: &Config,
+    pool: PgPool,
+    published: watch::Receiver<Published>,
+) -> anyhow::Result<()> {
     let registry = Registry::new(&config.registry.url)?;
     let mut slots = Slots::new();
     let mut hints = postgres::listen(&pool, CHANNEL).await.ok();
@@ -50,16 +55,30 @@ pub async fn follow(service: &Service, config: &Config, pool: PgPool, published:
     }
     let all: Vec<_> = slots.into_values().collect();
     all.iter().for_each(|running| running.stop.cancel());
-    tokio::task::spawn_blocking(move || all.into_iter().for_each(|running| drop(running.thread.join()))).await?;
+    tokio::task::spawn_blocking(move || all.into_iter().for_each(|running| drop(running.thread.join())))
+        .await?;
     Ok(())
 }
 
-async fn look(service: &Service, config: &Config, pool: &PgPool, published: &watch::Receiver<Published>, registry: &Registry, slots: &mut Slots) -> anyhow::Result<()> {
+async fn look(
+    service: &Service,
+    config: &Config,
+    pool: &PgPool,
+    published: &watch::Receiver<Published>,
+    registry: &Registry,
+    slots: &mut Slots,
+) -> anyhow::Result<()> {
     heartbeat(service, config, pool).await?;
-    let rows = sqlx::query("SELECT job, slot, version FROM slot WHERE worker = $1").bind(&service.name).fetch_all(pool).await?;
+    let rows = sqlx::query("SELECT job, slot, version FROM slot WHERE worker = $1")
+        .bind(&service.name)
+        .fetch_all(pool)
+        .await?;
     let mut wanted = BTreeMap::new();
     for row in &rows {
-        wanted.insert((row.try_get::<String, _>("job")?, row.try_get::<i32, _>("slot")?), row.try_get::<String, _>("version")?);
+        wanted.insert(
+            (row.try_get::<String, _>("job")?, row.try_get::<i32, _>("slot")?),
+            row.try_get::<String, _>("version")?,
+        );
     }
     stop_unwanted(slots, &wanted).await;
     let current = published.borrow().clone();
@@ -76,11 +95,24 @@ async fn look(service: &Service, config: &Config, pool: &PgPool, published: &wat
 }
 
 async fn heartbeat(service: &Service, config: &Config, pool: &PgPool) -> Result<(), sqlx::Error> {
-    sqlx::query(include_str!("heartbeat.sql")).bind(&service.name).bind(&config.listen).bind(config.capacity as i32).execute(pool).await.map(drop)
+    sqlx::query(include_str!("heartbeat.sql"))
+        .bind(&service.name)
+        .bind(&config.listen)
+        .bind(config.capacity as i32)
+        .execute(pool)
+        .await
+        .map(drop)
 }
 
 /// The work of a slot, if this process already knows the version that is wanted.
-fn work(published: &Published, job: &str, number: i32, version: &str, config: &Config, registry: &Registry) -> Option<Work> {
+fn work(
+    published: &Published,
+    job: &str,
+    number: i32,
+    version: &str,
+    config: &Config,
+    registry: &Registry,
+) -> Option<Work> {
     let (pipeline, declared) = published.job(job)?;
     (pipeline.job_version(declared) == version).then(|| Work {
         pipeline: pipeline.clone(),
@@ -102,7 +134,9 @@ fn start(work: Work, version: String) -> Running {
 
 /// Ends slots that are no longer ours, or that are to run another version. A thread that ended by itself is begun anew.
 async fn stop_unwanted(slots: &mut Slots, wanted: &BTreeMap<(String, i32), String>) {
-    let unwanted = |(key, running): (&(String, i32), &Running)| (wanted.get(key) != Some(&running.version) || running.thread.is_finished()).then(|| key.clone());
+    let unwanted = |(key, running): (&(String, i32), &Running)| {
+        (wanted.get(key) != Some(&running.version) || running.thread.is_finished()).then(|| key.clone())
+    };
     let keys: Vec<_> = slots.iter().filter_map(unwanted).collect();
     for key in keys {
         if let Some(running) = slots.remove(&key) {
@@ -137,7 +171,9 @@ async fn tell(service: &Service, pool: &PgPool, slots: &Slots) -> anyhow::Result
         running.progress.told(&counts);
     }
     for (condition, _) in service.health.conditions() {
-        let gone = condition.strip_prefix("slot ").is_some_and(|name| !slots.keys().any(|(job, number)| format!("{job}/{number}") == name));
+        let gone = condition
+            .strip_prefix("slot ")
+            .is_some_and(|name| !slots.keys().any(|(job, number)| format!("{job}/{number}") == name));
         if gone {
             service.health.drop(&condition);
         }

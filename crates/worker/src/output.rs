@@ -23,7 +23,8 @@ impl Outputs {
         let input = job.inputs().first().ok_or_else(|| Failure::Again("the job reads no stream".into()))?;
         let (input, target) = (&work.pipeline.streams[input], &work.pipeline.streams[&work.job.into]);
         let dead = model::dead::topic_of(&input.name);
-        let changelog = job.is_stateful().then(|| format!("{}-{:016x}-changelog", work.job.name, job.state_layout()));
+        let changelog =
+            job.is_stateful().then(|| format!("{}-{:016x}-changelog", work.job.name, job.state_layout()));
         let cluster = Cluster::new(&work.config.kafka.bootstrap);
         let inputs = input.partitions as usize;
         let mut specs = vec![
@@ -33,12 +34,23 @@ impl Outputs {
         ];
         specs.extend(changelog.iter().map(|name| TopicSpec::compacted(name, inputs, input.replication)));
         kafka::topics::ensure(&cluster, &specs).await?;
-        let schema_id = work.registry.register(&format!("{}-value", target.name), job.output_schema()).await?;
-        Ok(Self { target: target.name.as_str().into(), dead: dead.into(), changelog: changelog.map(Into::into), schema_id })
+        let schema_id =
+            work.registry.register(&format!("{}-value", target.name), job.output_schema()).await?;
+        Ok(Self {
+            target: target.name.as_str().into(),
+            dead: dead.into(),
+            changelog: changelog.map(Into::into),
+            schema_id,
+        })
     }
 
     /// The records of one commit: rows, dead letters, changes of state. `read` has the input records by place.
-    pub fn records<'a>(&'a self, work: &'a Work, commit: &'a Commit, read: &'a HashMap<(i32, i64), Record>) -> impl Iterator<Item = Outgoing> + 'a {
+    pub fn records<'a>(
+        &'a self,
+        work: &'a Work,
+        commit: &'a Commit,
+        read: &'a HashMap<(i32, i64), Record>,
+    ) -> impl Iterator<Item = Outgoing> + 'a {
         let rows = commit.outputs.iter().map(move |row| self.row(row, read));
         let dead = commit.dead.iter().map(move |row| self.dead_letter(work, row, read));
         let changes = commit.changelog.iter().filter_map(move |change| self.change(change));
@@ -52,7 +64,13 @@ impl Outputs {
         let own = || row.key.as_ref().map(|key| String::from_utf8_lossy(key).into_owned());
         let from_source = row.source.and_then(|place| read.get(&place)?.header(RECORD_ID).map(str::to_owned));
         let headers = from_source.or_else(own).map(|id| (RECORD_ID, id)).into_iter().collect();
-        Outgoing { topic: self.target.clone(), key: row.key.clone(), payload: Some(payload), headers, partition: None }
+        Outgoing {
+            topic: self.target.clone(),
+            key: row.key.clone(),
+            payload: Some(payload),
+            headers,
+            partition: None,
+        }
     }
 
     fn dead_letter(&self, work: &Work, row: &DeadRow, read: &HashMap<(i32, i64), Record>) -> Outgoing {
@@ -67,7 +85,8 @@ impl Outputs {
             version: Some(work.pipeline.version.clone()),
         };
         let mut headers = letter.headers();
-        headers.extend(record.and_then(|record| record.header(RECORD_ID)).map(|id| (RECORD_ID, id.to_owned())));
+        headers
+            .extend(record.and_then(|record| record.header(RECORD_ID)).map(|id| (RECORD_ID, id.to_owned())));
         let payload = match record {
             Some(record) => record.payload.as_ref().map(|payload| payload.to_vec()),
             None => row.row.as_ref().map(|row| row.clone().into_bytes()),
@@ -79,7 +98,13 @@ impl Outputs {
     /// A change lies in the changelog's partition with the number of the input's.
     fn change(&self, (partition, key, value): &(i32, Vec<u8>, Option<Vec<u8>>)) -> Option<Outgoing> {
         let topic = self.changelog.clone()?;
-        Some(Outgoing { topic, key: Some(key.clone()), payload: value.clone(), headers: vec![], partition: Some(*partition) })
+        Some(Outgoing {
+            topic,
+            key: Some(key.clone()),
+            payload: value.clone(),
+            headers: vec![],
+            partition: Some(*partition),
+        })
     }
 }
 
@@ -91,7 +116,11 @@ pub fn learn(work: &Work, decoder: &mut Decoder, ids: &[u32]) -> Result<(), Fail
     for id in ids {
         let asked = async { tokio::time::timeout(LEARN_MAX, work.registry.schema(*id)).await };
         match work.runtime.block_on(asked) {
-            Err(_) => return Err(Failure::Again(format!("the registry did not tell schema id {id} within {LEARN_MAX:?}"))),
+            Err(_) => {
+                return Err(Failure::Again(format!(
+                    "the registry did not tell schema id {id} within {LEARN_MAX:?}"
+                )));
+            }
             Ok(Err(cause @ RegistryError::Unreachable { .. })) => return Err(cause.into()),
             Ok(Err(cause)) => decoder.refuse_writer_schema(*id, &cause.to_string()),
             Ok(Ok(schema)) => {

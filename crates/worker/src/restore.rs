@@ -32,7 +32,8 @@ const RESTORE_MAX: Duration = Duration::from_secs(300);
 
 /// Finds the slot's partitions and places, and starts to read there.
 pub fn inputs(work: &Work, job: &Job, slot: &mut Slot) -> Result<(Reader, Inputs), Failure> {
-    let stream = job.inputs().first().ok_or_else(|| Failure::Again("the job reads no stream".into()))?.clone();
+    let stream =
+        job.inputs().first().ok_or_else(|| Failure::Again("the job reads no stream".into()))?.clone();
     let declared = &work.pipeline.streams[&stream];
     let reader = Reader::new(&work.config.kafka.bootstrap, &work.job.group())?;
     let mut places = BTreeMap::new();
@@ -46,9 +47,19 @@ pub fn inputs(work: &Work, job: &Job, slot: &mut Slot) -> Result<(Reader, Inputs
         };
         let watermark = metadata.parse().ok();
         slot.add_partition(&stream, partition, watermark)?;
-        places.insert(partition, Place { next, committed: offset.unwrap_or(-1), watermark, last_read: Instant::now(), idle: false });
+        places.insert(
+            partition,
+            Place {
+                next,
+                committed: offset.unwrap_or(-1),
+                watermark,
+                last_read: Instant::now(),
+                idle: false,
+            },
+        );
     }
-    let assigned: Vec<_> = places.iter().map(|(partition, place)| (stream.clone(), *partition, Start::At(place.next))).collect();
+    let assigned: Vec<_> =
+        places.iter().map(|(partition, place)| (stream.clone(), *partition, Start::At(place.next))).collect();
     reader.assign(&assigned)?;
     Ok((reader, Inputs { stream, idle_after: declared.idle_after, places }))
 }
@@ -58,7 +69,8 @@ pub fn state(work: &Work, outputs: &Outputs, inputs: &Inputs, slot: &mut Slot) -
     let Some(topic) = &outputs.changelog else { return Ok(()) };
     let reader = Reader::new(&work.config.kafka.bootstrap, &format!("{}.restore", work.job.group()))?;
     let mut left: Vec<i32> = inputs.places.keys().copied().collect();
-    let assigned: Vec<_> = left.iter().map(|partition| (topic.to_string(), *partition, Start::Beginning)).collect();
+    let assigned: Vec<_> =
+        left.iter().map(|partition| (topic.to_string(), *partition, Start::Beginning)).collect();
     reader.assign(&assigned)?;
     let started = Instant::now();
     while !left.is_empty() {
@@ -69,7 +81,9 @@ pub fn state(work: &Work, outputs: &Outputs, inputs: &Inputs, slot: &mut Slot) -
             }
             Polled::End { partition, .. } => left.retain(|waiting| *waiting != partition),
             Polled::Nothing if started.elapsed() > RESTORE_MAX => {
-                return Err(Failure::Again(format!("the changelog {topic} was not read within {RESTORE_MAX:?}")));
+                return Err(Failure::Again(format!(
+                    "the changelog {topic} was not read within {RESTORE_MAX:?}"
+                )));
             }
             Polled::Nothing => {}
         }
@@ -102,7 +116,10 @@ impl Inputs {
     /// Partitions that have been silent for long enough, each told once.
     pub fn newly_idle(&mut self) -> Vec<i32> {
         let idle_after = self.idle_after;
-        let silent = self.places.iter_mut().filter(|(_, place)| !place.idle && place.last_read.elapsed() >= idle_after);
+        let silent = self
+            .places
+            .iter_mut()
+            .filter(|(_, place)| !place.idle && place.last_read.elapsed() >= idle_after);
         silent
             .map(|(partition, place)| {
                 place.idle = true;

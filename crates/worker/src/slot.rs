@@ -6,7 +6,7 @@ use crate::{
     progress::{Counts, Progress},
     restore::{self, Inputs},
 };
-use kafka::{Polled, Reader, Record, Transactional, TransactionError};
+use kafka::{Polled, Reader, Record, TransactionError, Transactional};
 use model::Retry;
 use pipeline::{Job, Pipeline};
 use query::{Decoder, InRecord};
@@ -38,7 +38,11 @@ pub fn run(work: &Work, stop: &CancellationToken, progress: &Progress) {
         match go_on(work, stop, progress) {
             Ok(()) => return,
             Err(Failure::Fenced) => {
-                tracing::warn!(job = work.job.name, slot = work.number, "another worker has taken over this slot");
+                tracing::warn!(
+                    job = work.job.name,
+                    slot = work.number,
+                    "another worker has taken over this slot"
+                );
                 return;
             }
             Err(Failure::Again(reason)) => {

@@ -55,8 +55,22 @@ struct Stack {
 }
 
 const PORTS: [&str; 16] = [
-    "ZOOKEEPER", "KAFKA", "CASSANDRA", "CASSANDRA_STORAGE", "REGISTRY", "POSTGRES", "USERS_API", "FETCHER", "PRODUCER", "SCHEDULER",
-    "COORDINATOR", "WORKER_1", "WORKER_2", "CASSANDRA_SINK", "POSTGRES_SINK", "CONTROL_CENTER",
+    "ZOOKEEPER",
+    "KAFKA",
+    "CASSANDRA",
+    "CASSANDRA_STORAGE",
+    "REGISTRY",
+    "POSTGRES",
+    "USERS_API",
+    "FETCHER",
+    "PRODUCER",
+    "SCHEDULER",
+    "COORDINATOR",
+    "WORKER_1",
+    "WORKER_2",
+    "CASSANDRA_SINK",
+    "POSTGRES_SINK",
+    "CONTROL_CENTER",
 ];
 
 impl Stack {
@@ -82,7 +96,11 @@ impl Stack {
     }
 
     fn millrace(&self, arguments: &[&str]) -> anyhow::Result<()> {
-        let status = Command::new(&self.millrace).args(arguments).envs(self.environment.clone()).status().context("run millrace")?;
+        let status = Command::new(&self.millrace)
+            .args(arguments)
+            .envs(self.environment.clone())
+            .status()
+            .context("run millrace")?;
         if status.success() { Ok(()) } else { bail!("millrace {} failed", arguments.join(" ")) }
     }
 
@@ -93,7 +111,8 @@ impl Stack {
     fn show_logs(&self) {
         for entry in fs::read_dir(self.home.join("logs")).into_iter().flatten().flatten() {
             let text = fs::read_to_string(entry.path()).unwrap_or_default();
-            let told: Vec<&str> = text.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR ")).collect();
+            let told: Vec<&str> =
+                text.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR ")).collect();
             let name = entry.file_name();
             told.iter().rev().take(10).rev().for_each(|line| eprintln!("{}: {line}", name.display()));
         }
@@ -103,7 +122,8 @@ impl Stack {
 /// Ports below the ephemeral range: one from it could be taken by any outgoing connection meanwhile.
 fn free_ports(wanted: usize) -> anyhow::Result<Vec<u16>> {
     let first = 20_000 + (std::process::id() % 10_000) as u16;
-    let free = (first..32_000).chain(12_000..20_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    let free =
+        (first..32_000).chain(12_000..20_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
     let ports: Vec<u16> = free.take(wanted).collect();
     if ports.len() < wanted { bail!("no {wanted} ports are free on this machine") } else { Ok(ports) }
 }

@@ -3,7 +3,8 @@ use pipeline::{Bundle, Pipeline};
 use std::path::Path;
 
 fn target(table: &str) -> Target {
-    let bundle = Bundle::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/pipelines/users")).unwrap();
+    let bundle =
+        Bundle::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/pipelines/users")).unwrap();
     let pipeline = Pipeline::parse(&bundle).unwrap();
     let table = pipeline.tables[table].clone();
     let stream = pipeline.streams[&table.stream].clone();
@@ -33,10 +34,17 @@ fn a_write_names_the_version_as_its_timestamp() {
 
 #[test]
 fn a_table_that_differs_is_told_by_its_differences() {
-    let columns = |list: &[(&str, &str)]| list.iter().map(|(name, kind)| (name.to_string(), kind.to_string())).collect::<Vec<_>>();
+    let columns = |list: &[(&str, &str)]| {
+        list.iter().map(|(name, kind)| (name.to_string(), kind.to_string())).collect::<Vec<_>>()
+    };
     let expected = columns(&[("id", "text"), ("age", "int")]);
     let found = columns(&[("id", "uuid"), ("extra", "text")]);
     let difference = target("created_users").drift(&expected, &found).unwrap();
-    assert!(difference.contains("column id is uuid, declared text; column age int is missing; column extra text is not declared"), "{difference}");
+    assert!(
+        difference.contains(
+            "column id is uuid, declared text; column age int is missing; column extra text is not declared"
+        ),
+        "{difference}"
+    );
     assert_eq!(target("created_users").drift(&expected, &expected), None);
 }

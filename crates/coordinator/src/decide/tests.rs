@@ -6,7 +6,10 @@ fn situation(slots: &[(&str, i32, Option<&str>)], workers: &[(&str, usize)]) -> 
     Situation {
         wanted: slots.iter().map(|(job, number, _)| (id(job, *number), "v".into())).collect(),
         workers: workers.iter().map(|(worker, capacity)| (worker.to_string(), *capacity)).collect(),
-        assigned: slots.iter().map(|(job, number, worker)| (id(job, *number), ("v".into(), worker.map(str::to_owned)))).collect(),
+        assigned: slots
+            .iter()
+            .map(|(job, number, worker)| (id(job, *number), ("v".into(), worker.map(str::to_owned))))
+            .collect(),
     }
 }
 
@@ -16,12 +19,37 @@ fn workers(assignment: &Assignment) -> Vec<&str> {
 
 #[test]
 fn slots_stay_spread_and_move_when_their_worker_is_gone() {
-    type Case = (&'static str, &'static [(&'static str, i32, Option<&'static str>)], &'static [(&'static str, usize)], &'static [&'static str]);
+    type Case = (
+        &'static str,
+        &'static [(&'static str, i32, Option<&'static str>)],
+        &'static [(&'static str, usize)],
+        &'static [&'static str],
+    );
     let cases: &[Case] = &[
-        ("a fresh start spreads", &[("a", 0, None), ("a", 1, None), ("b", 0, None)], &[("w1", 8), ("w2", 8)], &["w1", "w2", "w1"]),
-        ("what runs stays", &[("a", 0, Some("w2")), ("a", 1, Some("w1"))], &[("w1", 8), ("w2", 8)], &["w2", "w1"]),
-        ("a lost worker's slots go elsewhere", &[("a", 0, Some("w2")), ("a", 1, Some("w1"))], &[("w1", 8)], &["w1", "w1"]),
-        ("a new worker takes its part", &[("a", 0, Some("w1")), ("a", 1, Some("w1"))], &[("w1", 8), ("w2", 8)], &["w2", "w1"]),
+        (
+            "a fresh start spreads",
+            &[("a", 0, None), ("a", 1, None), ("b", 0, None)],
+            &[("w1", 8), ("w2", 8)],
+            &["w1", "w2", "w1"],
+        ),
+        (
+            "what runs stays",
+            &[("a", 0, Some("w2")), ("a", 1, Some("w1"))],
+            &[("w1", 8), ("w2", 8)],
+            &["w2", "w1"],
+        ),
+        (
+            "a lost worker's slots go elsewhere",
+            &[("a", 0, Some("w2")), ("a", 1, Some("w1"))],
+            &[("w1", 8)],
+            &["w1", "w1"],
+        ),
+        (
+            "a new worker takes its part",
+            &[("a", 0, Some("w1")), ("a", 1, Some("w1"))],
+            &[("w1", 8), ("w2", 8)],
+            &["w2", "w1"],
+        ),
         ("without a worker a slot waits", &[("a", 0, Some("w1"))], &[], &["-"]),
         ("a full worker takes no more", &[("a", 0, None), ("a", 1, None)], &[("w1", 1)], &["w1", "-"]),
     ];

@@ -1,19 +1,31 @@
 //! On the real broker of the running stack, each test with topics of its own.
 
-use kafka::{Cluster, Outgoing, Polled, Progress, Reader, Sender, Start, TopicSpec, Transactional, TransactionError, cluster::End};
+use kafka::{
+    Cluster, Outgoing, Polled, Progress, Reader, Sender, Start, TopicSpec, TransactionError, Transactional,
+    cluster::End,
+};
 use std::time::{Duration, Instant};
 use test_support::{PATIENCE, Stack, eventually, unique};
 
 async fn topic(partitions: usize) -> (String, String) {
     let (bootstrap, name) = (Stack::running().address("kafka").to_owned(), unique("topic"));
     let cluster = Cluster::new(&bootstrap);
-    eventually("the topic is made", || async { kafka::topics::ensure(&cluster, &[TopicSpec::new(&name, partitions, 1, None)]).await.ok() }).await;
+    eventually("the topic is made", || async {
+        kafka::topics::ensure(&cluster, &[TopicSpec::new(&name, partitions, 1, None)]).await.ok()
+    })
+    .await;
     eventually("its leaders are chosen", || async { cluster.ends(&name, End::Stable).await.ok() }).await;
     (bootstrap, name)
 }
 
 fn record(topic: &str, key: &str, payload: &str) -> Outgoing {
-    Outgoing { topic: topic.into(), key: Some(key.into()), payload: Some(payload.into()), headers: vec![("record-id", key.into())], partition: None }
+    Outgoing {
+        topic: topic.into(),
+        key: Some(key.into()),
+        payload: Some(payload.into()),
+        headers: vec![("record-id", key.into())],
+        partition: None,
+    }
 }
 
 /// Reads until the first record is there or everything is read.
@@ -22,7 +34,9 @@ fn read_all(reader: &Reader, partitions: usize) -> Vec<String> {
     while open > 0 {
         assert!(started.elapsed() < PATIENCE, "the ends were not reached");
         match reader.poll(Duration::from_millis(100)).unwrap() {
-            Polled::Record(record) => found.push(String::from_utf8(record.payload.unwrap().to_vec()).unwrap()),
+            Polled::Record(record) => {
+                found.push(String::from_utf8(record.payload.unwrap().to_vec()).unwrap())
+            }
             Polled::End { .. } => open -= 1,
             Polled::Nothing => {}
         }
@@ -38,7 +52,12 @@ async fn each_record_is_answered_with_its_place_and_a_key_stays_in_its_partition
     let places: Vec<_> = sender.send_all(records).await.into_iter().map(Result::unwrap).collect();
     for key in 0..6 {
         let of_key: Vec<_> = (0..10).map(|n| places[key + n * 6]).collect();
-        assert!(of_key.windows(2).all(|pair| pair[0].partition == pair[1].partition && pair[0].offset < pair[1].offset), "{of_key:?}");
+        assert!(
+            of_key
+                .windows(2)
+                .all(|pair| pair[0].partition == pair[1].partition && pair[0].offset < pair[1].offset),
+            "{of_key:?}"
+        );
     }
     let end = Cluster::new(&bootstrap).ends(&name, End::Stable).await.unwrap();
     assert_eq!(end.0.values().sum::<i64>(), 60);

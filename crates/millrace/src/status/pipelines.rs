@@ -22,7 +22,7 @@ pub struct Counts {
     pub fetched: i64,
     /// What the topics of its sources hold now.
     pub in_topic: i64,
-    /// Given up by jobs and sinks, and refused by the producer within a day.
+    /// Given up by jobs and sinks, and refused by the producer of those fetches; not what others posted to it.
     pub dead: i64,
     /// Written, per table.
     pub rows: BTreeMap<String, i64>,

@@ -26,8 +26,19 @@ fn every_case_of_the_table_is_judged_as_airflow_does() {
 #[test]
 fn a_rule_never_waits_when_all_parents_have_ended() {
     let rules: Vec<TriggerRule> = [
-        "all_success", "all_failed", "all_done", "all_done_setup_success", "all_done_min_one_success", "one_success",
-        "one_failed", "one_done", "none_failed", "none_failed_min_one_success", "none_skipped", "all_skipped", "always",
+        "all_success",
+        "all_failed",
+        "all_done",
+        "all_done_setup_success",
+        "all_done_min_one_success",
+        "one_success",
+        "one_failed",
+        "one_done",
+        "none_failed",
+        "none_failed_min_one_success",
+        "none_skipped",
+        "all_skipped",
+        "always",
     ]
     .map(|name| serde_json::from_value(name.into()).unwrap())
     .into();
@@ -35,7 +46,15 @@ fn a_rule_never_waits_when_all_parents_have_ended() {
         let digit = |place: u32| n / 4i32.pow(place) % 4;
         let [success, skipped, failed, upstream_failed, removed] = [0, 1, 2, 3, 4].map(digit);
         let upstream = success + skipped + failed + upstream_failed + removed;
-        let parents = ParentCounts { upstream, success, skipped, failed, upstream_failed, removed, ..Default::default() };
+        let parents = ParentCounts {
+            upstream,
+            success,
+            skipped,
+            failed,
+            upstream_failed,
+            removed,
+            ..Default::default()
+        };
         for rule in &rules {
             assert_ne!(rule.judge(parents), Verdict::Wait, "{rule:?} {parents:?}");
         }

@@ -44,7 +44,14 @@ fn every_minute_fires_120_times_in_the_doubled_hour() {
 
 #[test]
 fn next_is_always_later_and_never_skips_around_every_transition_of_a_year() {
-    let zones = ["Europe/Zurich", "America/New_York", "Australia/Lord_Howe", "Africa/Casablanca", "Asia/Kolkata", "UTC"];
+    let zones = [
+        "Europe/Zurich",
+        "America/New_York",
+        "Australia/Lord_Howe",
+        "Africa/Casablanca",
+        "Asia/Kolkata",
+        "UTC",
+    ];
     for zone in zones {
         for cron in ["30 2 * * *", "*/20 * * * *", "0 1-3 * * *", "15 0 1 * *"] {
             let calendar = calendar(cron, zone, Overlap::Both);
@@ -58,7 +65,10 @@ fn next_is_always_later_and_never_skips_around_every_transition_of_a_year() {
                 fired.push(next);
                 at = next;
             }
-            assert_eq!(calendar.latest(instant("2025-01-01T00:00Z"), end), fired.iter().rev().find(|t| **t <= end).copied());
+            assert_eq!(
+                calendar.latest(instant("2025-01-01T00:00Z"), end),
+                fired.iter().rev().find(|t| **t <= end).copied()
+            );
         }
     }
 }

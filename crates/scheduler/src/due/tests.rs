@@ -2,7 +2,11 @@ use super::*;
 use pipeline::{Bundle, Pipeline};
 
 fn dag(settings: &str) -> Dag {
-    let files = [("pipeline.toml".to_owned(), String::new()), ("dags/d.toml".to_owned(), format!("{settings}\n[tasks.a]\nkind = \"noop\"\n"))].into();
+    let files = [
+        ("pipeline.toml".to_owned(), String::new()),
+        ("dags/d.toml".to_owned(), format!("{settings}\n[tasks.a]\nkind = \"noop\"\n")),
+    ]
+    .into();
     Pipeline::parse(&Bundle { name: "p".into(), files }).unwrap().dags.remove("d").unwrap()
 }
 
@@ -11,7 +15,15 @@ fn at(text: &str) -> DateTime<Utc> {
 }
 
 fn row(last: Option<&str>) -> DagRow {
-    DagRow { name: "d".into(), pipeline: "p".into(), hash: "h".into(), paused: false, first_at: at("10:00:20"), last_logical: last.map(at), next_at: Some(at("10:00:20")) }
+    DagRow {
+        name: "d".into(),
+        pipeline: "p".into(),
+        hash: "h".into(),
+        paused: false,
+        first_at: at("10:00:20"),
+        last_logical: last.map(at),
+        next_at: Some(at("10:00:20")),
+    }
 }
 
 fn times(runs: &[NewRun]) -> Vec<DateTime<Utc>> {

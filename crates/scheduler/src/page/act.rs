@@ -13,11 +13,18 @@ use uuid::Uuid;
 
 /// Makes a run by hand. The key is the caller's, so that a repeated request makes one run.
 pub async fn trigger_run(outside: &Outside, name: &str, key: &str) -> Result<(Uuid, bool), Trouble> {
-    let dag = outside.queue.dags().await?.into_iter().find(|dag| dag.name == name).ok_or_else(|| Trouble::missing(format!("DAG \"{name}\"")))?;
+    let dag = outside
+        .queue
+        .dags()
+        .await?
+        .into_iter()
+        .find(|dag| dag.name == name)
+        .ok_or_else(|| Trouble::missing(format!("DAG \"{name}\"")))?;
     let unreadable = |reason: String| Trouble(axum::http::StatusCode::CONFLICT, reason);
     let pipeline = outside.version(&dag.pipeline, &dag.hash).await.map_err(unreadable)?;
     let definition = pipeline.dags.get(name).ok_or_else(|| Trouble::missing(format!("DAG \"{name}\"")))?;
-    let run = NewRun::of(definition, &dag.pipeline, &dag.hash, format!("manual:{key}"), Utc::now(), Cause::Manual);
+    let run =
+        NewRun::of(definition, &dag.pipeline, &dag.hash, format!("manual:{key}"), Utc::now(), Cause::Manual);
     Ok(outside.queue.create(&run).await?)
 }
 
@@ -35,7 +42,11 @@ pub async fn unpause(State(outside): State<Outside>, Path(dag): Path<String>) ->
 }
 
 async fn set_paused(outside: &Outside, dag: &str, paused: bool) -> Result<Redirect, Trouble> {
-    if outside.queue.pause(dag, paused).await? { Ok(Redirect::to(&format!("/dags/{dag}"))) } else { Err(Trouble::missing(format!("DAG \"{dag}\""))) }
+    if outside.queue.pause(dag, paused).await? {
+        Ok(Redirect::to(&format!("/dags/{dag}")))
+    } else {
+        Err(Trouble::missing(format!("DAG \"{dag}\"")))
+    }
 }
 
 pub async fn cancel(State(outside): State<Outside>, Path(run_id): Path<Uuid>) -> Result<Redirect, Trouble> {

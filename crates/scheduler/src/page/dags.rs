@@ -27,9 +27,14 @@ pub async fn table(outside: &Outside) -> Result<Markup, sqlx::Error> {
     for run in outside.queue.runs(None, RECENT).await? {
         recent.entry(run.dag.clone()).or_default().push(run);
     }
-    let rows: Vec<web::Row> = dags.iter().map(|dag| row(dag, recent.get(&dag.name).map_or(&[], Vec::as_slice))).collect();
+    let rows: Vec<web::Row> =
+        dags.iter().map(|dag| row(dag, recent.get(&dag.name).map_or(&[], Vec::as_slice))).collect();
     let headers = ["DAG", "Last run", "Took", "Recent", "Next look", "Pipeline", ""].map(web::Header::from);
-    let body = if rows.is_empty() { web::empty("No DAG is published yet.", "millrace check") } else { web::table("dags-table", "DAGs", &headers, &rows) };
+    let body = if rows.is_empty() {
+        web::empty("No DAG is published yet.", "millrace check")
+    } else {
+        web::table("dags-table", "DAGs", &headers, &rows)
+    };
     Ok(html! { div id="dags" { (body) } })
 }
 
@@ -62,6 +67,17 @@ fn row(dag: &queue::DagRow, runs: &[queue::RunRow]) -> web::Row {
 }
 
 async fn problems(outside: &Outside) -> Result<Vec<String>, sqlx::Error> {
-    let rows = sqlx::query("SELECT file, line, message FROM pipeline_problem ORDER BY 1, 2").fetch_all(outside.queue.pool()).await?;
-    rows.iter().map(|row| Ok(format!("{}:{}: {}", row.try_get::<String, _>("file")?, row.try_get::<i32, _>("line")?, row.try_get::<String, _>("message")?))).collect()
+    let rows = sqlx::query("SELECT file, line, message FROM pipeline_problem ORDER BY 1, 2")
+        .fetch_all(outside.queue.pool())
+        .await?;
+    rows.iter()
+        .map(|row| {
+            Ok(format!(
+                "{}:{}: {}",
+                row.try_get::<String, _>("file")?,
+                row.try_get::<i32, _>("line")?,
+                row.try_get::<String, _>("message")?
+            ))
+        })
+        .collect()
 }

@@ -13,7 +13,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub async fn page(State(outside): State<Outside>, Path(run_id): Path<Uuid>) -> Result<Response, Trouble> {
-    let (dag, body) = part(&outside, run_id).await?.ok_or_else(|| Trouble::missing(format!("run {run_id}")))?;
+    let (dag, body) =
+        part(&outside, run_id).await?.ok_or_else(|| Trouble::missing(format!("run {run_id}")))?;
     let way = web::crumbs(&[("/", "DAGs"), (&format!("/dags/{dag}"), &dag)]);
     Ok(frame(&format!("Run of {dag}"), "Runs", html! { (way) (body) }))
 }
@@ -60,14 +61,25 @@ fn head(run: &RunRow) -> Markup {
 
 /// The counts that the tasks' results have, added up where several have the same.
 fn figures(tasks: &[TaskRow]) -> Markup {
-    const SHOWN: [(&str, &str); 5] = [("fetched", "Fetched"), ("delivered", "Delivered"), ("rejected", "Rejected"), ("ids", "Ids verified"), ("dead", "In the dead letters")];
+    const SHOWN: [(&str, &str); 5] = [
+        ("fetched", "Fetched"),
+        ("delivered", "Delivered"),
+        ("rejected", "Rejected"),
+        ("ids", "Ids verified"),
+        ("dead", "In the dead letters"),
+    ];
     let sum = |key: &str| {
-        let values = tasks.iter().filter(|task| task.kind != "report").filter_map(|task| task.result.as_ref()?.get(key)?.as_u64());
+        let values = tasks
+            .iter()
+            .filter(|task| task.kind != "report")
+            .filter_map(|task| task.result.as_ref()?.get(key)?.as_u64());
         values.reduce(|a, b| a + b)
     };
     let shown: Vec<web::Figure> = SHOWN
         .iter()
-        .filter_map(|(key, label)| Some(web::Figure { label: (*label).into(), value: web::count(sum(key)?), note: html! {} }))
+        .filter_map(|(key, label)| {
+            Some(web::Figure { label: (*label).into(), value: web::count(sum(key)?), note: html! {} })
+        })
         .collect();
     html! { @if !shown.is_empty() { (web::figures(&shown)) } }
 }
@@ -81,7 +93,12 @@ fn picture(run_id: Uuid, tasks: &[TaskRow], edges: &[(String, String)]) -> Marku
         note: Some(task.kind.clone()),
     };
     let edge = |(from, to): &(String, String)| web::Edge { from: from.clone(), to: to.clone(), label: None };
-    web::graph("graph", "Tasks and what they wait for", &tasks.iter().map(node).collect::<Vec<_>>(), &edges.iter().map(edge).collect::<Vec<_>>())
+    web::graph(
+        "graph",
+        "Tasks and what they wait for",
+        &tasks.iter().map(node).collect::<Vec<_>>(),
+        &edges.iter().map(edge).collect::<Vec<_>>(),
+    )
 }
 
 /// A task that has looked and will look again is told from one that has not begun.

@@ -15,10 +15,22 @@ pub async fn page(State(outside): State<Outside>) -> Result<Response, Trouble> {
 }
 
 pub async fn dag_page(State(outside): State<Outside>, Path(name): Path<String>) -> Result<Response, Trouble> {
-    let dag = outside.queue.dags().await?.into_iter().find(|dag| dag.name == name).ok_or_else(|| Trouble::missing(format!("DAG \"{name}\"")))?;
+    let dag = outside
+        .queue
+        .dags()
+        .await?
+        .into_iter()
+        .find(|dag| dag.name == name)
+        .ok_or_else(|| Trouble::missing(format!("DAG \"{name}\"")))?;
     let version = outside.version(&dag.pipeline, &dag.hash).await.ok();
     let settings = version.as_ref().and_then(|pipeline| pipeline.dags.get(&name)).map(|dag| &dag.settings);
-    let schedule = settings.map_or_else(String::new, |settings| if settings.schedule.is_empty() { "by hand".into() } else { format!("{} ({})", settings.schedule.join(", "), settings.timezone) });
+    let schedule = settings.map_or_else(String::new, |settings| {
+        if settings.schedule.is_empty() {
+            "by hand".into()
+        } else {
+            format!("{} ({})", settings.schedule.join(", "), settings.timezone)
+        }
+    });
     let act = |what: &str| format!("/dags/{name}/{what}");
     let body = html! {
         @if let Some(doc) = settings.and_then(|settings| settings.doc.as_ref()) { p { (doc) } }
@@ -55,7 +67,11 @@ pub async fn table(outside: &Outside, dag: Option<&str>) -> Result<Markup, sqlx:
     };
     let rows: Vec<_> = runs.iter().map(row).collect();
     let headers = ["State", "DAG", "Logical time", "Cause", "Took", "Reason"].map(web::Header::from);
-    let body = if rows.is_empty() { web::empty("Nothing has run yet.", "millrace dag trigger users") } else { web::table("runs-table", "Runs", &headers, &rows) };
+    let body = if rows.is_empty() {
+        web::empty("Nothing has run yet.", "millrace dag trigger users")
+    } else {
+        web::table("runs-table", "Runs", &headers, &rows)
+    };
     let id = dag.map_or_else(|| "runs".to_owned(), |dag| format!("runs-{dag}"));
     Ok(html! { div id=(id) { (body) } })
 }

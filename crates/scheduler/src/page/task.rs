@@ -12,13 +12,21 @@ use uuid::Uuid;
 
 const LINES_SHOWN: i64 = 1_000;
 
-pub async fn page(State(outside): State<Outside>, Path((run_id, name)): Path<(Uuid, String)>) -> Result<Response, Trouble> {
+pub async fn page(
+    State(outside): State<Outside>,
+    Path((run_id, name)): Path<(Uuid, String)>,
+) -> Result<Response, Trouble> {
     let missing = || Trouble::missing(format!("task \"{name}\" in run {run_id}"));
     let run = outside.queue.run(run_id).await?.ok_or_else(missing)?;
-    let task = outside.queue.tasks(run_id).await?.into_iter().find(|task| task.name == name).ok_or_else(missing)?;
+    let task =
+        outside.queue.tasks(run_id).await?.into_iter().find(|task| task.name == name).ok_or_else(missing)?;
     let attempts = outside.queue.attempts(run_id, &name).await?;
     let lines = outside.queue.task_log(run_id, &name, LINES_SHOWN).await?;
-    let way = web::crumbs(&[("/", "DAGs"), (&format!("/dags/{}", run.dag), &run.dag), (&format!("/runs/{run_id}"), "Run")]);
+    let way = web::crumbs(&[
+        ("/", "DAGs"),
+        (&format!("/dags/{}", run.dag), &run.dag),
+        (&format!("/runs/{run_id}"), "Run"),
+    ]);
     let body = html! {
         (way)
         (web::key_value(&[("State", badge(task.state.as_str())), ("Kind", html! { (task.kind) }), ("Took", took(task.started_at, task.ended_at))]))
@@ -48,6 +56,9 @@ fn log(lines: &[LogLine]) -> Markup {
     if lines.is_empty() {
         return html! { p class="muted" { "The task has logged nothing." } };
     }
-    let text: Vec<String> = lines.iter().map(|line| format!("{}  try {}  {}", line.at.format("%H:%M:%S%.3f"), line.attempt, line.line)).collect();
+    let text: Vec<String> = lines
+        .iter()
+        .map(|line| format!("{}  try {}  {}", line.at.format("%H:%M:%S%.3f"), line.attempt, line.line))
+        .collect();
     web::code(&text.join("\n"))
 }

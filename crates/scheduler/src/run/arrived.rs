@@ -17,7 +17,8 @@ pub async fn run(job: &Job<'_>, task: &str, tables: &[String]) -> Result<Value, 
     let mut counts = Map::new();
     let mut missing = BTreeSet::new();
     for name in tables {
-        let table = job.pipeline.tables.get(name).ok_or_else(|| format!("the pipeline has no table \"{name}\""))?;
+        let table =
+            job.pipeline.tables.get(name).ok_or_else(|| format!("the pipeline has no table \"{name}\""))?;
         let absent = absent(job, table, &ids).await?;
         job.log(&format!("{}: {} of {} ids", table.name, ids.len() - absent.len(), ids.len())).await;
         counts.insert(name.clone(), json!(ids.len() - absent.len()));
@@ -30,7 +31,12 @@ pub async fn run(job: &Job<'_>, task: &str, tables: &[String]) -> Result<Value, 
     }
     if !missing.is_empty() {
         let named: Vec<&str> = missing.iter().take(NAMED_MAX).map(String::as_str).collect();
-        return Err(format!("{} of {} ids are in neither the tables nor the dead letters: {}…", missing.len(), ids.len(), named.join(", ")));
+        return Err(format!(
+            "{} of {} ids are in neither the tables nor the dead letters: {}…",
+            missing.len(),
+            ids.len(),
+            named.join(", ")
+        ));
     }
     Ok(json!({ "ids": ids.len(), "rows": counts, "dead": dead.len() }))
 }
@@ -47,14 +53,23 @@ async fn ids(job: &Job<'_>, task: &str) -> Result<Vec<String>, String> {
 
 /// Those ids that a table does not have.
 async fn absent(job: &Job<'_>, table: &Table, ids: &[String]) -> Result<Vec<String>, String> {
-    let stream_key = job.pipeline.streams.get(&table.stream).map(|stream| stream.key.clone()).unwrap_or_default();
+    let stream_key =
+        job.pipeline.streams.get(&table.stream).map(|stream| stream.key.clone()).unwrap_or_default();
     let [key] = &table.primary_key(&stream_key)[..] else {
-        return Err(format!("rows of the table \"{}\" are not found by id alone: name a table whose key is the id", table.name));
+        return Err(format!(
+            "rows of the table \"{}\" are not found by id alone: name a table whose key is the id",
+            table.name
+        ));
     };
     let (place, key) = (format!("{}.{}", quoted(table.place()), quoted(&table.name)), quoted(key));
     match table.store {
-        Store::Postgres => in_postgres(job, &format!("SELECT {key}::text FROM {place} WHERE {key}::text = ANY($1)"), ids).await,
-        Store::Cassandra => in_cassandra(job, &format!("SELECT {key} FROM {place} WHERE {key} = ?"), ids).await,
+        Store::Postgres => {
+            in_postgres(job, &format!("SELECT {key}::text FROM {place} WHERE {key}::text = ANY($1)"), ids)
+                .await
+        }
+        Store::Cassandra => {
+            in_cassandra(job, &format!("SELECT {key} FROM {place} WHERE {key} = ?"), ids).await
+        }
     }
 }
 
@@ -77,7 +92,11 @@ async fn in_cassandra(job: &Job<'_>, statement: &str, ids: &[String]) -> Result<
         .map(|id| {
             let (cassandra, prepared) = (cassandra.clone(), prepared.clone());
             async move {
-                let answer = cassandra.session().execute_unpaged(&prepared, (id.as_str(),)).await.map_err(|cause| cause.to_string())?;
+                let answer = cassandra
+                    .session()
+                    .execute_unpaged(&prepared, (id.as_str(),))
+                    .await
+                    .map_err(|cause| cause.to_string())?;
                 let rows = answer.into_rows_result().map_err(|cause| cause.to_string())?.rows_num();
                 Ok::<_, String>((id, rows > 0))
             }

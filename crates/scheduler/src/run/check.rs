@@ -5,7 +5,12 @@ use pipeline::Expect;
 use serde_json::{Value, json};
 use sqlx::{Column, Row, TypeInfo, postgres::PgRow};
 
-pub async fn run(job: &Job<'_>, sql: Option<&str>, cql: Option<&str>, expect: Option<&Expect>) -> Result<Value, String> {
+pub async fn run(
+    job: &Job<'_>,
+    sql: Option<&str>,
+    cql: Option<&str>,
+    expect: Option<&Expect>,
+) -> Result<Value, String> {
     let found = match (sql, cql) {
         (Some(sql), _) => first_in_postgres(job, &job.fill(sql)?).await?,
         (None, Some(cql)) => first_in_cassandra(job, &job.fill(cql)?).await?,
@@ -26,7 +31,10 @@ async fn first_in_cassandra(job: &Job<'_>, statement: &str) -> Result<Value, Str
 
 async fn first_in_postgres(job: &Job<'_>, statement: &str) -> Result<Value, String> {
     let pool = job.outside.analytics().await.map_err(|cause| cause.to_string())?;
-    let row = sqlx::query(sqlx::AssertSqlSafe(statement.to_owned())).fetch_optional(pool).await.map_err(|cause| format!("PostgreSQL refused it: {cause}"))?;
+    let row = sqlx::query(sqlx::AssertSqlSafe(statement.to_owned()))
+        .fetch_optional(pool)
+        .await
+        .map_err(|cause| format!("PostgreSQL refused it: {cause}"))?;
     row.map_or(Ok(Value::Null), |row| value(&row))
 }
 
@@ -42,7 +50,9 @@ pub fn value(row: &PgRow) -> Result<Value, String> {
         "FLOAT8" => row.try_get::<Option<f64>, _>(0).map(|v| json!(v)),
         "TEXT" | "VARCHAR" | "NAME" => row.try_get::<Option<String>, _>(0).map(|v| json!(v)),
         "TIMESTAMPTZ" => row.try_get::<Option<chrono::DateTime<chrono::Utc>>, _>(0).map(|v| json!(v)),
-        other => return Err(format!("a check can't compare a {other}: cast it, for example to text or float8")),
+        other => {
+            return Err(format!("a check can't compare a {other}: cast it, for example to text or float8"));
+        }
     };
     read.map_err(|cause| cause.to_string())
 }

@@ -15,7 +15,13 @@ pub async fn run(job: &Job<'_>, run: &[String], env: &BTreeMap<String, String>) 
     let words = run.iter().map(|word| job.fill(word)).collect::<Result<Vec<_>, _>>()?;
     let (program, arguments) = words.split_first().ok_or("no program is named")?;
     let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0).kill_on_drop(true);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true);
     for (name, value) in env {
         command.env(name, job.fill(value)?);
     }

@@ -29,9 +29,16 @@ pub async fn find(job: &Job<'_>, wanted: &BTreeSet<String>) -> Result<Vec<(Strin
     reading.await.map_err(|cause| cause.to_string())?.map_err(|cause| cause.to_string())
 }
 
-fn read(bootstrap: &str, topic: &str, partitions: usize, wanted: &BTreeSet<String>, found: &mut std::collections::BTreeMap<String, String>) -> Result<(), kafka::KafkaError> {
+fn read(
+    bootstrap: &str,
+    topic: &str,
+    partitions: usize,
+    wanted: &BTreeSet<String>,
+    found: &mut std::collections::BTreeMap<String, String>,
+) -> Result<(), kafka::KafkaError> {
     let reader = Reader::new(bootstrap, "millrace.dead-letters")?;
-    let assigned: Vec<_> = (0..partitions as i32).map(|partition| (topic.to_owned(), partition, Start::Beginning)).collect();
+    let assigned: Vec<_> =
+        (0..partitions as i32).map(|partition| (topic.to_owned(), partition, Start::Beginning)).collect();
     reader.assign(&assigned)?;
     let (started, mut open) = (Instant::now(), partitions);
     while open > 0 && started.elapsed() < READ_MAX {
@@ -40,7 +47,10 @@ fn read(bootstrap: &str, topic: &str, partitions: usize, wanted: &BTreeSet<Strin
             Polled::Nothing => {}
             Polled::Record(record) => {
                 if let Some(id) = record.header(RECORD_ID).filter(|id| wanted.contains(*id)) {
-                    found.insert(id.to_owned(), record.header("reason").unwrap_or("no reason was kept").to_owned());
+                    found.insert(
+                        id.to_owned(),
+                        record.header("reason").unwrap_or("no reason was kept").to_owned(),
+                    );
                 }
             }
         }

@@ -20,7 +20,9 @@ pub async fn run(job: &Job<'_>, call: &HttpCall) -> Result<Value, String> {
     let mut answer = request.send().await.map_err(|cause| format!("{url} did not answer: {cause}"))?;
     let status = answer.status().as_u16();
     let mut body = vec![];
-    while let Some(chunk) = answer.chunk().await.map_err(|cause| format!("the answer of {url} broke off: {cause}"))? {
+    while let Some(chunk) =
+        answer.chunk().await.map_err(|cause| format!("the answer of {url} broke off: {cause}"))?
+    {
         body.extend_from_slice(&chunk);
         if body.len() > KEPT_BYTES_MAX {
             body.truncate(KEPT_BYTES_MAX);
@@ -29,9 +31,14 @@ pub async fn run(job: &Job<'_>, call: &HttpCall) -> Result<Value, String> {
     }
     job.log(&format!("{} {url}: {status}", call.method)).await;
     if status != call.expect_status {
-        return Err(format!("{url} answered {status}, expected {}: {}", call.expect_status, String::from_utf8_lossy(&body)));
+        return Err(format!(
+            "{url} answered {status}, expected {}: {}",
+            call.expect_status,
+            String::from_utf8_lossy(&body)
+        ));
     }
-    let body = serde_json::from_slice::<Value>(&body).unwrap_or_else(|_| String::from_utf8_lossy(&body).into());
+    let body =
+        serde_json::from_slice::<Value>(&body).unwrap_or_else(|_| String::from_utf8_lossy(&body).into());
     Ok(json!({ "status": status, "body": body }))
 }
 

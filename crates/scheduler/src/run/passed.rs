@@ -29,24 +29,38 @@ pub async fn look(job: &Job<'_>, waited: &Waited) -> Outcome {
 async fn simple(job: &Job<'_>, waited: &Waited) -> Result<Option<String>, String> {
     if let Some(file) = &waited.file {
         let file = job.fill(file)?;
-        return Ok((!tokio::fs::try_exists(&file).await.unwrap_or(false)).then(|| format!("the file {file} is not there")));
+        return Ok((!tokio::fs::try_exists(&file).await.unwrap_or(false))
+            .then(|| format!("the file {file} is not there")));
     }
     if let Some(url) = &waited.http {
         let url = job.fill(url)?;
-        return Ok(match job.outside.http.get(&url).timeout(waited.poll.max(std::time::Duration::from_secs(5))).send().await {
-            Ok(answer) if answer.status().is_success() => None,
-            Ok(answer) => Some(format!("{url} answers {}", answer.status())),
-            Err(cause) => Some(format!("{url} does not answer: {cause}")),
-        });
+        return Ok(
+            match job
+                .outside
+                .http
+                .get(&url)
+                .timeout(waited.poll.max(std::time::Duration::from_secs(5)))
+                .send()
+                .await
+            {
+                Ok(answer) if answer.status().is_success() => None,
+                Ok(answer) => Some(format!("{url} answers {}", answer.status())),
+                Err(cause) => Some(format!("{url} does not answer: {cause}")),
+            },
+        );
     }
     if let Some(until) = &waited.until {
         let text = job.fill(until)?;
-        let until: chrono::DateTime<chrono::Utc> = text.parse().map_err(|_| format!("\"{text}\" is not an instant such as 2024-02-29T12:00:00Z"))?;
+        let until: chrono::DateTime<chrono::Utc> =
+            text.parse().map_err(|_| format!("\"{text}\" is not an instant such as 2024-02-29T12:00:00Z"))?;
         return Ok((chrono::Utc::now() < until).then(|| format!("it is not yet {until}")));
     }
     let statement = job.fill(waited.sql.as_deref().unwrap_or_default())?;
     let pool = job.outside.analytics().await.map_err(|cause| cause.to_string())?;
-    let row = sqlx::query(sqlx::AssertSqlSafe(statement)).fetch_optional(pool).await.map_err(|cause| format!("PostgreSQL refused it: {cause}"))?;
+    let row = sqlx::query(sqlx::AssertSqlSafe(statement))
+        .fetch_optional(pool)
+        .await
+        .map_err(|cause| format!("PostgreSQL refused it: {cause}"))?;
     let value = row.as_ref().map_or(Ok(serde_json::Value::Null), super::check::value)?;
     let holds = value.as_bool().unwrap_or_else(|| value.as_f64().is_some_and(|n| n > 0.0));
     Ok((!holds).then(|| format!("the query gives {value}")))
@@ -67,17 +81,21 @@ impl Known {
 /// Why the records up to these offsets are not all in the tables yet, or nothing where they are.
 async fn look_passed(job: &Job<'_>, passed: &Passed, known: &mut Known) -> Result<Option<String>, String> {
     let text = job.fill(&passed.offsets)?;
-    let offsets: Offsets = serde_json::from_str(&text).map_err(|cause| format!("\"{text}\" are not offsets by partition: {cause}"))?;
+    let offsets: Offsets = serde_json::from_str(&text)
+        .map_err(|cause| format!("\"{text}\" are not offsets by partition: {cause}"))?;
     known.targets.insert(passed.stream.clone(), offsets);
     for name in &passed.tables {
-        let table = job.pipeline.tables.get(name).ok_or_else(|| format!("the pipeline has no table \"{name}\""))?;
+        let table =
+            job.pipeline.tables.get(name).ok_or_else(|| format!("the pipeline has no table \"{name}\""))?;
         if let Some(reason) = reach(job, &passed.stream, &table.stream, known).await? {
             return Ok(Some(reason));
         }
         let target = known.targets.get(&table.stream).cloned().unwrap_or_default();
         let at = committed(job, &table.group(), &table.stream).await?;
         if !at.has_passed(&target) {
-            let problem = sink_problem(job, name).await.map_or_else(String::new, |problem| format!("; its sink says: {problem}"));
+            let problem = sink_problem(job, name)
+                .await
+                .map_or_else(String::new, |problem| format!("; its sink says: {problem}"));
             return Ok(Some(format!("the table {name} is {} records behind{problem}", at.behind(&target))));
         }
     }
@@ -86,7 +104,8 @@ async fn look_passed(job: &Job<'_>, passed: &Passed, known: &mut Known) -> Resul
 
 /// Follows the jobs from stream to stream. Answers which one is behind; afterwards the target of `to` is known.
 async fn reach(job: &Job<'_>, from: &str, to: &str, known: &mut Known) -> Result<Option<String>, String> {
-    let way = way(job, from, to).ok_or_else(|| format!("no job leads from the stream \"{from}\" to \"{to}\""))?;
+    let way =
+        way(job, from, to).ok_or_else(|| format!("no job leads from the stream \"{from}\" to \"{to}\""))?;
     for (streaming, input) in way {
         if known.targets.contains_key(&streaming.into) {
             continue;
@@ -96,7 +115,12 @@ async fn reach(job: &Job<'_>, from: &str, to: &str, known: &mut Known) -> Result
         if !at.has_passed(&target) {
             return Ok(Some(format!("the job {} is {} records behind", streaming.name, at.behind(&target))));
         }
-        let end = job.outside.cluster.ends(&streaming.into, End::Stable).await.map_err(|cause| cause.to_string())?;
+        let end = job
+            .outside
+            .cluster
+            .ends(&streaming.into, End::Stable)
+            .await
+            .map_err(|cause| cause.to_string())?;
         known.targets.insert(streaming.into.clone(), end);
     }
     Ok(None)
@@ -136,6 +160,10 @@ async fn committed(job: &Job<'_>, group: &str, topic: &str) -> Result<Offsets, S
 
 async fn sink_problem(job: &Job<'_>, table: &str) -> Option<String> {
     let row: Option<(Option<String>,)> =
-        sqlx::query_as("SELECT problem FROM sink_status WHERE table_name = $1").bind(table).fetch_optional(job.outside.queue.pool()).await.ok()?;
+        sqlx::query_as("SELECT problem FROM sink_status WHERE table_name = $1")
+            .bind(table)
+            .fetch_optional(job.outside.queue.pool())
+            .await
+            .ok()?;
     row?.0
 }

@@ -15,7 +15,11 @@ pub struct Refusal {
 
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        if self.path.is_empty() { f.write_str(&self.message) } else { write!(f, "field \"{}\": {}", self.path, self.message) }
+        if self.path.is_empty() {
+            f.write_str(&self.message)
+        } else {
+            write!(f, "field \"{}\": {}", self.path, self.message)
+        }
     }
 }
 
@@ -50,19 +54,52 @@ impl Node {
         match self {
             Node::Null => value.is_null().then_some(()).ok_or_else(|| wrong("null", value)),
             Node::Boolean => put(value.as_bool(), "true or false", value, |flag| out.push(flag.into())),
-            Node::Int => put(whole(value, i32::MIN.into(), i32::MAX.into()), "a whole number of 32 bits", value, |n| long(n, out)),
+            Node::Int => {
+                put(whole(value, i32::MIN.into(), i32::MAX.into()), "a whole number of 32 bits", value, |n| {
+                    long(n, out)
+                })
+            }
             Node::Long => put(value.as_i64(), "a whole number of 64 bits", value, |n| long(n, out)),
             Node::Float => put(float(value), "a number", value, |n| out.extend((n as f32).to_le_bytes())),
             Node::Double => put(float(value), "a number", value, |n| out.extend(n.to_le_bytes())),
             Node::String => put(value.as_str(), "text", value, |text| sized(text.as_bytes(), out)),
-            Node::Uuid => put(value.as_str().filter(|t| uuid::Uuid::try_parse(t).is_ok()), "a UUID", value, |t| sized(t.as_bytes(), out)),
+            Node::Uuid => {
+                put(value.as_str().filter(|t| uuid::Uuid::try_parse(t).is_ok()), "a UUID", value, |t| {
+                    sized(t.as_bytes(), out)
+                })
+            }
             Node::Bytes => put(bytes(value), "bytes as base64", value, |bytes| sized(&bytes, out)),
-            Node::Fixed(n) => put(bytes(value).filter(|b| b.len() == *n), &format!("{n} bytes as base64"), value, |b| out.extend(b)),
-            Node::Date => put(date(value), "a date (\"2024-02-29\") or whole days since 1970", value, |n| long(n, out)),
-            Node::TimeMillis => put(time(value, 1_000), "a time of day (\"13:37:00\") or whole milliseconds", value, |n| long(n, out)),
-            Node::TimeMicros => put(time(value, 1_000_000), "a time of day (\"13:37:00\") or whole microseconds", value, |n| long(n, out)),
-            Node::TimestampMillis => put(timestamp(value, 1_000), "a timestamp (RFC 3339) or whole milliseconds since 1970", value, |n| long(n, out)),
-            Node::TimestampMicros => put(timestamp(value, 1_000_000), "a timestamp (RFC 3339) or whole microseconds since 1970", value, |n| long(n, out)),
+            Node::Fixed(n) => {
+                put(bytes(value).filter(|b| b.len() == *n), &format!("{n} bytes as base64"), value, |b| {
+                    out.extend(b)
+                })
+            }
+            Node::Date => {
+                put(date(value), "a date (\"2024-02-29\") or whole days since 1970", value, |n| long(n, out))
+            }
+            Node::TimeMillis => {
+                put(time(value, 1_000), "a time of day (\"13:37:00\") or whole milliseconds", value, |n| {
+                    long(n, out)
+                })
+            }
+            Node::TimeMicros => put(
+                time(value, 1_000_000),
+                "a time of day (\"13:37:00\") or whole microseconds",
+                value,
+                |n| long(n, out),
+            ),
+            Node::TimestampMillis => put(
+                timestamp(value, 1_000),
+                "a timestamp (RFC 3339) or whole milliseconds since 1970",
+                value,
+                |n| long(n, out),
+            ),
+            Node::TimestampMicros => put(
+                timestamp(value, 1_000_000),
+                "a timestamp (RFC 3339) or whole microseconds since 1970",
+                value,
+                |n| long(n, out),
+            ),
             Node::Decimal { precision, scale, fixed } => decimal(value, *precision, *scale, *fixed, out),
             Node::Enum(symbols) => symbol(symbols, value, out),
             Node::Array(items) => array(items, value, out),
@@ -141,7 +178,8 @@ fn time(value: &Value, per_second: i64) -> Option<i64> {
     match value {
         Value::String(text) => {
             let time: chrono::NaiveTime = text.parse().ok()?;
-            let nanos = i64::from(time.num_seconds_from_midnight()) * 1_000_000_000 + i64::from(time.nanosecond());
+            let nanos =
+                i64::from(time.num_seconds_from_midnight()) * 1_000_000_000 + i64::from(time.nanosecond());
             Some(nanos / (1_000_000_000 / per_second))
         }
         other => whole(other, 0, 86_400 * per_second - 1),
@@ -208,12 +246,21 @@ fn union(branches: &[Node], value: &Value, out: &mut Vec<u8>) -> Encoded {
     }
 }
 
-fn decimal(value: &Value, precision: usize, scale: usize, fixed: Option<usize>, out: &mut Vec<u8>) -> Encoded {
-    let expected = format!("a decimal with at most {precision} digits, {scale} of them after the point, as text");
+fn decimal(
+    value: &Value,
+    precision: usize,
+    scale: usize,
+    fixed: Option<usize>,
+    out: &mut Vec<u8>,
+) -> Encoded {
+    let expected =
+        format!("a decimal with at most {precision} digits, {scale} of them after the point, as text");
     let unscaled = value.as_str().and_then(|text| unscaled(text, precision, scale));
     let bytes = unscaled.and_then(|n| match fixed {
         Some(size) if size <= 16 => Some(n.to_be_bytes()[16 - size..].to_vec()),
-        Some(size) => Some([vec![if n < 0 { 0xff } else { 0 }; size - 16], n.to_be_bytes().to_vec()].concat()),
+        Some(size) => {
+            Some([vec![if n < 0 { 0xff } else { 0 }; size - 16], n.to_be_bytes().to_vec()].concat())
+        }
         None => Some(shortest(n)),
     });
     put(bytes, &expected, value, |bytes| if fixed.is_some() { out.extend(bytes) } else { sized(&bytes, out) })
@@ -256,7 +303,10 @@ impl Refusal {
 }
 
 fn missing(field: &Field) -> Refusal {
-    Refusal { path: field.name.clone(), message: "the record does not have it, and the schema gives no default".into() }
+    Refusal {
+        path: field.name.clone(),
+        message: "the record does not have it, and the schema gives no default".into(),
+    }
 }
 
 fn refuse(expected: &str, found: &Value) -> Encoded {

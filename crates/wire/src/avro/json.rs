@@ -15,7 +15,9 @@ pub fn to_json(value: &Value) -> Json {
         Value::Float(n) => number(f64::from(*n)),
         Value::Double(n) => number(*n),
         Value::String(text) | Value::Enum(_, text) => text.as_str().into(),
-        Value::Bytes(bytes) | Value::Fixed(_, bytes) => base64::engine::general_purpose::STANDARD.encode(bytes).into(),
+        Value::Bytes(bytes) | Value::Fixed(_, bytes) => {
+            base64::engine::general_purpose::STANDARD.encode(bytes).into()
+        }
         Value::Union(_, inner) => to_json(inner),
         Value::Array(items) => items.iter().map(to_json).collect(),
         Value::Map(entries) => {
@@ -23,7 +25,9 @@ pub fn to_json(value: &Value) -> Json {
             sorted.sort_by_key(|(key, _)| *key);
             sorted.into_iter().map(|(key, value)| (key.clone(), to_json(value))).collect::<Map<_, _>>().into()
         }
-        Value::Record(fields) => fields.iter().map(|(key, value)| (key.clone(), to_json(value))).collect::<Map<_, _>>().into(),
+        Value::Record(fields) => {
+            fields.iter().map(|(key, value)| (key.clone(), to_json(value))).collect::<Map<_, _>>().into()
+        }
         Value::Date(days) => (NaiveDate::default() + Duration::days((*days).into())).to_string().into(),
         Value::TimeMillis(n) => time(i64::from(*n) * 1_000),
         Value::TimeMicros(n) => time(*n),

@@ -46,7 +46,9 @@ impl Plan {
     pub fn of(schema: &Schema) -> Result<Self, SchemaError> {
         match schema {
             Schema::Record(record) => Self::record(record),
-            other => Err(SchemaError::NotARecord(format!("{:?}", apache_avro::schema::SchemaKind::from(other)))),
+            other => {
+                Err(SchemaError::NotARecord(format!("{:?}", apache_avro::schema::SchemaKind::from(other))))
+            }
         }
     }
 
@@ -83,7 +85,9 @@ impl Node {
             Schema::Enum(symbols) => Node::Enum(symbols.symbols.clone()),
             Schema::Array(array) => Node::Array(Box::new(inner(&array.items)?)),
             Schema::Map(map) => Node::Map(Box::new(inner(&map.types)?)),
-            Schema::Union(union) => Node::Union(union.variants().iter().map(inner).collect::<Result<_, _>>()?),
+            Schema::Union(union) => {
+                Node::Union(union.variants().iter().map(inner).collect::<Result<_, _>>()?)
+            }
             Schema::Record(record) => Node::Record(Plan::record(record)?),
             other => {
                 let found = format!("{:?}", apache_avro::schema::SchemaKind::from(other));
