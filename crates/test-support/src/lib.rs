@@ -47,7 +47,7 @@ pub fn unique(prefix: &str) -> String {
 }
 
 /// How long a condition may take on a busy machine before a test gives up.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Waits until `condition` gives a value, and fails with `what` when that takes longer than [`PATIENCE`].
 pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut condition: impl FnMut() -> F) -> T {
@@ -65,12 +65,12 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut condit
         .unwrap_or_else(|_| panic!("waited {PATIENCE:?} in vain: {what}"))
 }
 
-/// An HTTP client that uses no proxy and gives up after ten seconds.
+/// An HTTP client that uses no proxy and gives up after a minute.
 pub fn http() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .no_proxy()
-        .timeout(Duration::from_secs(10))
+        .timeout(Duration::from_secs(60))
         .build()
         .expect("a client can be built")
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::identity::Identity;
 use crate::process::{Before, Health, Launch, Stop};
 
-const LIMIT: Duration = Duration::from_secs(20);
+const LIMIT: Duration = Duration::from_secs(60);
 
 /// A shell script that is healthy once something listens on `port`.
 fn process(folder: &Path, name: &str, script: &str, port: u16, rank: u8) -> Process {
