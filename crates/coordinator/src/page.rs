@@ -87,7 +87,7 @@ fn trouble(view: &View) -> Markup {
     html! {
         div id="trouble" {
             @for reason in &reasons { (web::notice(web::Notice::Error, reason)) }
-            @if homeless > 0 { (web::notice(web::Notice::Warning, &format!("{homeless} slots have no worker: start one more, or raise `capacity` in config/worker.toml"))) }
+            @if homeless > 0 { (web::notice(web::Notice::Warning, format!("{homeless} slots have no worker: start one more, or raise `capacity` in config/worker.toml"))) }
         }
     }
 }

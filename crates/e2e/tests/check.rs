@@ -1,5 +1,7 @@
 //! `millrace check`: what ships is right, and each mistake is one clear error with file and line, exit code 2.
 
+#![allow(clippy::unwrap_used)]
+
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,5 +1,7 @@
 //! The life of a record, from the producer's door to the rows, on the real servers. Read it from top to bottom.
 
+#![allow(clippy::unwrap_used)]
+
 use e2e::World;
 use serde_json::{Value, json};
 use test_support::{eventually, unique};

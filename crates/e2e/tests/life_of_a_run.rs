@@ -1,5 +1,7 @@
 //! The life of a run, from the trigger to green, on the real servers. Read it from top to bottom.
 
+#![allow(clippy::unwrap_used)]
+
 use e2e::World;
 use serde_json::{Value, json};
 use test_support::{eventually, unique};

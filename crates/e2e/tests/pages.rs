@@ -1,5 +1,7 @@
 //! The pages in a real Chromium: its script has run, nothing is loaded from elsewhere, and the stream of changes arrives.
 
+#![allow(clippy::unwrap_used)]
+
 use e2e::World;
 use std::process::Command;
 use test_support::unique;

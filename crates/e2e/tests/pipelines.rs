@@ -1,5 +1,7 @@
 //! A pipeline is a folder: added, edited and spoilt while everything runs.
 
+#![allow(clippy::unwrap_used)]
+
 use e2e::World;
 use serde_json::json;
 use std::{fs, path::PathBuf};

@@ -51,7 +51,8 @@ mod tests {
 
     #[test]
     fn records_keep_their_bytes() {
-        let cases: [(Layout, &str, Result<&[&str], &str>); 6] = [
+        type Case = (Layout, &'static str, Result<&'static [&'static str], &'static str>);
+        let cases: [Case; 6] = [
             (Layout::Lines, "{\"a\": 1}\r\n\n  nonsense\n", Ok(&["{\"a\": 1}", "nonsense"])),
             (Layout::Json, " {\n \"a\": 1} ", Ok(&["{\n \"a\": 1}"])),
             (Layout::Json, "[{\"a\": 1}, 7]", Ok(&["{\"a\": 1}", "7"])),

@@ -30,9 +30,11 @@ pub enum Unready {
     Refused(String),
 }
 
-/// All declared streams.
+/// All declared streams; `None` until the published pipelines were read for the first time.
 #[derive(Clone, Default)]
-pub struct Streams(Arc<RwLock<Option<HashMap<String, Result<Arc<Ready>, Unready>>>>>);
+pub struct Streams(Arc<RwLock<Option<ByName>>>);
+
+type ByName = HashMap<String, Result<Arc<Ready>, Unready>>;
 
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 

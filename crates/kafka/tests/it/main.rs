@@ -1,5 +1,7 @@
 //! On the real broker of the running stack, each test with topics of its own.
 
+#![allow(clippy::unwrap_used)]
+
 use kafka::{
     Cluster, Outgoing, Polled, Progress, Reader, Sender, Start, TopicSpec, TransactionError, Transactional,
     cluster::End,

@@ -256,12 +256,10 @@ fn decimal(
     let expected =
         format!("a decimal with at most {precision} digits, {scale} of them after the point, as text");
     let unscaled = value.as_str().and_then(|text| unscaled(text, precision, scale));
-    let bytes = unscaled.and_then(|n| match fixed {
-        Some(size) if size <= 16 => Some(n.to_be_bytes()[16 - size..].to_vec()),
-        Some(size) => {
-            Some([vec![if n < 0 { 0xff } else { 0 }; size - 16], n.to_be_bytes().to_vec()].concat())
-        }
-        None => Some(shortest(n)),
+    let bytes = unscaled.map(|n| match fixed {
+        Some(size) if size <= 16 => n.to_be_bytes()[16 - size..].to_vec(),
+        Some(size) => [vec![if n < 0 { 0xff } else { 0 }; size - 16], n.to_be_bytes().to_vec()].concat(),
+        None => shortest(n),
     });
     put(bytes, &expected, value, |bytes| if fixed.is_some() { out.extend(bytes) } else { sized(&bytes, out) })
 }

@@ -101,6 +101,6 @@ impl Node {
             InnerDecimalSchema::Bytes => None,
             InnerDecimalSchema::Fixed(fixed) => Some(fixed.size),
         };
-        Node::Decimal { precision: decimal.precision as usize, scale: decimal.scale as usize, fixed }
+        Node::Decimal { precision: decimal.precision, scale: decimal.scale, fixed }
     }
 }
