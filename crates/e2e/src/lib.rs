@@ -45,24 +45,19 @@ impl World {
     }
 
     pub async fn get(&self, process: &str, path: &str) -> Value {
-        let answer = self
-            .http
-            .get(format!("{}{path}", self.stack.address(process)))
-            .send()
-            .await
-            .expect("the process answers");
+        let answer = self.ask(process, path).await;
         answer.json().await.expect("its answer is JSON")
     }
 
     pub async fn page(&self, process: &str, path: &str) -> String {
-        let answer = self
-            .http
-            .get(format!("{}{path}", self.stack.address(process)))
-            .send()
-            .await
-            .expect("the process answers");
+        let answer = self.ask(process, path).await;
         assert!(answer.status().is_success(), "{path}: {}", answer.status());
         answer.text().await.expect("its answer is text")
+    }
+
+    async fn ask(&self, process: &str, path: &str) -> reqwest::Response {
+        let url = format!("{}{path}", self.stack.address(process));
+        self.http.get(url).send().await.expect("the process answers")
     }
 
     /// Triggers a DAG and waits until the run has ended. Answers the run with its tasks.

@@ -73,6 +73,11 @@ impl IntoResponse for Trouble {
     }
 }
 
+async fn find_dag(outside: &Outside, name: &str) -> Result<queue::DagRow, Trouble> {
+    let found = outside.queue.dags().await?.into_iter().find(|dag| dag.name == name);
+    found.ok_or_else(|| Trouble::missing(format!("DAG \"{name}\"")))
+}
+
 /// A run's or task's state as a badge.
 fn badge(word: &str) -> Markup {
     match web::State::of(word) {

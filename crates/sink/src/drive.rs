@@ -25,20 +25,12 @@ pub async fn drive<S: Store>(context: Context<S>, target: Target, stop: Cancella
         };
         failed += 1;
         status.problem(&cause).await;
-        let pause = PAUSE.pause(failed, rand_part());
+        let pause = PAUSE.pause(failed, rand::random_range(0.0..1.0));
         tokio::select! { () = tokio::time::sleep(pause) => {}, () = stop.cancelled() => return }
     }
 }
 
 const PAUSE: Retry = Retry::new(u32::MAX, Duration::from_millis(200), Duration::from_secs(5));
-
-/// Jitter without a generator: where in the current millisecond we are.
-fn rand_part() -> f64 {
-    let nanos = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |since| since.subsec_nanos());
-    f64::from(nanos % 1_000_000) / 1_000_000.0
-}
 
 /// Goes on from the last commit until something fails. The answer is what failed.
 async fn go_on<S: Store>(context: &Context<S>, target: &Target, status: &mut Status) -> String {

@@ -1,6 +1,6 @@
 //! What the buttons do. Each ends on the page that shows the effect.
 
-use super::Trouble;
+use super::{Trouble, find_dag};
 use crate::outside::Outside;
 use axum::{
     extract::{Path, State},
@@ -13,13 +13,7 @@ use uuid::Uuid;
 
 /// Makes a run by hand. The key is the caller's, so that a repeated request makes one run.
 pub async fn trigger_run(outside: &Outside, name: &str, key: &str) -> Result<(Uuid, bool), Trouble> {
-    let dag = outside
-        .queue
-        .dags()
-        .await?
-        .into_iter()
-        .find(|dag| dag.name == name)
-        .ok_or_else(|| Trouble::missing(format!("DAG \"{name}\"")))?;
+    let dag = find_dag(outside, name).await?;
     let unreadable = |reason: String| Trouble(axum::http::StatusCode::CONFLICT, reason);
     let pipeline = outside.version(&dag.pipeline, &dag.hash).await.map_err(unreadable)?;
     let definition = pipeline.dags.get(name).ok_or_else(|| Trouble::missing(format!("DAG \"{name}\"")))?;

@@ -1,6 +1,6 @@
 //! Runs: of all DAGs, or of one.
 
-use super::{Trouble, badge, page as frame, took};
+use super::{Trouble, badge, find_dag, page as frame, took};
 use crate::outside::Outside;
 use axum::{
     extract::{Path, State},
@@ -15,13 +15,7 @@ pub async fn page(State(outside): State<Outside>) -> Result<Response, Trouble> {
 }
 
 pub async fn dag_page(State(outside): State<Outside>, Path(name): Path<String>) -> Result<Response, Trouble> {
-    let dag = outside
-        .queue
-        .dags()
-        .await?
-        .into_iter()
-        .find(|dag| dag.name == name)
-        .ok_or_else(|| Trouble::missing(format!("DAG \"{name}\"")))?;
+    let dag = find_dag(&outside, &name).await?;
     let version = outside.version(&dag.pipeline, &dag.hash).await.ok();
     let settings = version.as_ref().and_then(|pipeline| pipeline.dags.get(&name)).map(|dag| &dag.settings);
     let schedule = settings.map_or_else(String::new, |settings| {

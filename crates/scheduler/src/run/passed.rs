@@ -104,6 +104,10 @@ async fn look_passed(job: &Job<'_>, passed: &Passed, known: &mut Known) -> Resul
 
 /// Follows the jobs from stream to stream. Answers which one is behind; afterwards the target of `to` is known.
 async fn reach(job: &Job<'_>, from: &str, to: &str, known: &mut Known) -> Result<Option<String>, String> {
+    // Known from an earlier look, several times a second: the jobs on the way need not be compiled again.
+    if known.targets.contains_key(to) {
+        return Ok(None);
+    }
     let way =
         way(job, from, to).ok_or_else(|| format!("no job leads from the stream \"{from}\" to \"{to}\""))?;
     for (streaming, input) in way {
