@@ -6,6 +6,8 @@ mod config;
 mod decide;
 mod lag;
 mod page;
+mod rate;
+mod recut;
 mod rounds;
 
 pub use config::Config;

@@ -33,6 +33,8 @@ pub struct SlotRow {
     pub state: String,
     pub reason: Option<String>,
     pub rows_in: u64,
+    /// Records read a second, over the last ten; `None` at the first look.
+    pub rate: Option<f64>,
     pub rows_out: u64,
     pub dead: u64,
     pub late: u64,
@@ -136,6 +138,7 @@ fn slots(view: &View) -> Markup {
                 web::state_as(state, &slot.state),
                 html! { (slot.worker.as_deref().unwrap_or("–")) },
                 number(slot.rows_in),
+                slot.rate.map_or_else(|| html! { "–" }, web::rate),
                 number(slot.rows_out),
                 number(slot.dead),
                 number(slot.late),
@@ -147,7 +150,7 @@ fn slots(view: &View) -> Markup {
     };
     let rows: Vec<_> = view.slots.iter().map(row).collect();
     let numbers =
-        ["Read", "Written", "Dead", "Late", "Lag of the job", "State rows"].map(web::Header::number);
+        ["Read", "Rate", "Written", "Dead", "Late", "Lag of the job", "State rows"].map(web::Header::number);
     let headers: Vec<web::Header> = ["Slot", "State", "Worker"]
         .map(web::Header::from)
         .into_iter()

@@ -5,12 +5,17 @@ use crate::{
     decide::{Assignment, Situation, SlotId, decide},
     lag,
     page::{self, SlotRow, View, WorkerRow},
+    rate::Rates,
+    recut,
 };
 use kafka::Cluster;
 use pipeline::Published;
 use service::Service;
 use sqlx::{PgConnection, PgPool, Row};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 use tokio::sync::{broadcast, watch};
 use web::live::Patch;
 
@@ -27,6 +32,7 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let lags =
         lag::follow(Cluster::new(&config.kafka.bootstrap), published.clone(), service.shutdown.clone());
+    let mut rates = Rates::default();
     let mut tick = tokio::time::interval(ROUND);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     while !service.shutdown.is_cancelled() {
@@ -34,20 +40,31 @@ pub async fn run(
         let current = published.borrow().clone();
         match round(&pool, config, &current).await {
             Ok(mut next) => {
-                next.slots.iter_mut().for_each(|slot| slot.lag = lags.borrow().get(&slot.job).copied());
-                service.health.good("postgres");
+                measure(&mut next.slots, &lags.borrow(), &mut rates);
+                service.health.good("rounds");
                 page::patch(&patches, &next);
                 view.send_replace(next);
             }
             Err(cause) => {
-                service.health.bad("postgres", format!("a round failed: {cause}; workers go on as they are"))
+                service.health.bad("rounds", format!("a round failed: {cause}; workers go on as they are"))
             }
         }
     }
     Ok(())
 }
 
-async fn round(pool: &PgPool, config: &Config, published: &Published) -> Result<View, sqlx::Error> {
+/// Adds what the table does not have: how far behind, and how fast.
+fn measure(slots: &mut [SlotRow], lags: &BTreeMap<String, u64>, rates: &mut Rates) {
+    let now = Instant::now();
+    for slot in &mut *slots {
+        slot.lag = lags.get(&slot.job).copied();
+        slot.rate = rates.see((slot.job.clone(), slot.slot), slot.rows_in, now);
+    }
+    rates.keep(|(job, number)| slots.iter().any(|slot| slot.job == *job && slot.slot == *number));
+}
+
+async fn round(pool: &PgPool, config: &Config, published: &Published) -> anyhow::Result<View> {
+    recut::recut(pool, &config.kafka.bootstrap, published).await?;
     let mut transaction = pool.begin().await?;
     // One coordinator decides at a time.
     sqlx::query("SELECT pg_advisory_xact_lock(hashtext('millrace coordinator'))")
@@ -184,6 +201,7 @@ async fn slots(connection: &mut PgConnection) -> Result<Vec<SlotRow>, sqlx::Erro
             state: row.try_get("state")?,
             reason: row.try_get("reason")?,
             rows_in: row.try_get::<i64, _>("rows_in")? as u64,
+            rate: None,
             rows_out: row.try_get::<i64, _>("rows_out")? as u64,
             dead: row.try_get::<i64, _>("dead")? as u64,
             late: row.try_get::<i64, _>("late")? as u64,

@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 use e2e::World;
+use kafka::{Polled, RECORD_ID, Reader, Start};
 use serde_json::json;
-use std::{fs, path::PathBuf};
+use std::{cell::Cell, collections::BTreeSet, fs, path::PathBuf, time::Duration};
 use test_support::{eventually, unique};
 
 /// The copy of the configuration that the stack under test reads.
@@ -30,15 +31,15 @@ impl Folder {
         fs::create_dir_all(folder.path.join("dags")).unwrap();
         folder.write("n.avsc", schema);
         folder.write("double.sql", &format!("SELECT id, n * 2 AS n FROM {}_in", folder.name));
-        folder.write("pipeline.toml", &folder.definition());
+        folder.write("pipeline.toml", &folder.definition(2));
         folder
     }
 
-    fn definition(&self) -> String {
+    fn definition(&self, slots: usize) -> String {
         let name = &self.name;
         format!(
             "[streams.{name}_in]\nschema = \"n.avsc\"\nkey = [\"id\"]\npartitions = 2\n\n[streams.{name}_out]\nschema = \"n.avsc\"\nkey = [\"id\"]\npartitions = 2\n\n\
-             [jobs.{name}_double]\nsql = \"double.sql\"\ninto = \"{name}_out\"\nslots = 2\n\n[tables.{name}_t]\nstore = \"postgres\"\nstream = \"{name}_out\"\n"
+             [jobs.{name}_double]\nsql = \"double.sql\"\ninto = \"{name}_out\"\nslots = {slots}\n\n[tables.{name}_t]\nstore = \"postgres\"\nstream = \"{name}_out\"\n"
         )
     }
 
@@ -95,4 +96,57 @@ async fn a_pipeline_is_added_edited_and_spoilt_while_it_runs() {
     .await;
     send("c", 21).await;
     assert_eq!(eventually("the last good version goes on", || number("c")).await, 43);
+}
+
+#[tokio::test]
+async fn a_job_is_cut_into_another_number_of_slots_under_load_and_works_on_each_record_once() {
+    let world = World::running();
+    let folder = Folder::add();
+    let (input, job) = (format!("{}_in", folder.name), format!("{}_double", folder.name));
+    let sent = Cell::new(0);
+    let send_100 = || async {
+        let line = |n: usize| format!("{}\n", json!({"id": n.to_string(), "n": n}));
+        let lines: String = (sent.get()..sent.get() + 100).map(line).collect();
+        let taken = world.send(&input, &lines, "").await.0 == 200;
+        sent.set(sent.get() + if taken { 100 } else { 0 });
+        taken.then_some(())
+    };
+    eventually("the new stream takes records", send_100).await;
+    for slots in [1, 2] {
+        folder.write("pipeline.toml", &folder.definition(slots));
+        eventually("the job runs with its new number of slots, and records come all the while", || async {
+            send_100().await?;
+            let seen = world.get("coordinator", "/api/v1/jobs").await;
+            let mine = seen["slots"].as_array()?.iter().filter(|slot| slot["job"] == job.as_str());
+            let states: Vec<_> = mine.map(|slot| slot["state"] == "running").collect();
+            (states == vec![true; slots]).then_some(())
+        })
+        .await;
+    }
+    eventually("a last hundred records", send_100).await;
+
+    let (bootstrap, output) = (world.stack.address("kafka").to_owned(), format!("{}_out", folder.name));
+    let ids = eventually("each record has come out", || async {
+        let (bootstrap, output) = (bootstrap.clone(), output.clone());
+        let ids = tokio::task::spawn_blocking(move || record_ids(&bootstrap, &output)).await.ok()?;
+        (ids.len() >= sent.get()).then_some(ids)
+    })
+    .await;
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), sent.get());
+    assert_eq!(ids.len(), sent.get(), "a record came out twice");
+}
+
+/// The ids of all committed records of a topic with two partitions.
+fn record_ids(bootstrap: &str, topic: &str) -> Vec<String> {
+    let reader = Reader::new(bootstrap, "tests.record-ids").unwrap();
+    reader.assign(&[0, 1].map(|partition| (topic.to_owned(), partition, Start::Beginning))).unwrap();
+    let (mut ids, mut open) = (vec![], 2);
+    while open > 0 {
+        match reader.poll(Duration::from_millis(100)).unwrap() {
+            Polled::Record(record) => ids.push(record.header(RECORD_ID).unwrap().to_owned()),
+            Polled::End { .. } => open -= 1,
+            Polled::Nothing => {}
+        }
+    }
+    ids
 }

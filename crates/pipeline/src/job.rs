@@ -40,6 +40,11 @@ impl Job {
     pub fn group(&self) -> String {
         format!("job.{}", self.name)
     }
+
+    /// The `transactional.id` of a slot: its next owner takes the same one, and so fences the last.
+    pub fn transactional_id(&self, slot: i32) -> String {
+        format!("{}/{slot}", self.name)
+    }
 }
 
 /// When a window's row comes out.

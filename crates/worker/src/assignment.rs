@@ -2,6 +2,7 @@
 
 use crate::{
     Config,
+    owner::Owner,
     progress::{Progress, Report},
     slot::{self, Work},
 };
@@ -86,7 +87,8 @@ async fn look(
         if slots.contains_key(&(job.clone(), number)) {
             continue;
         }
-        if let Some(work) = work(&current, &job, number, &version, config, registry) {
+        let owner = Owner { pool: pool.clone(), worker: service.name.clone(), version: version.clone() };
+        if let Some(work) = work(&current, &job, number, config, registry, owner) {
             let running = start(work, version);
             slots.insert((job, number), running);
         }
@@ -109,17 +111,18 @@ fn work(
     published: &Published,
     job: &str,
     number: i32,
-    version: &str,
     config: &Config,
     registry: &Registry,
+    owner: Owner,
 ) -> Option<Work> {
     let (pipeline, declared) = published.job(job)?;
-    (pipeline.job_version(declared) == version).then(|| Work {
+    (pipeline.job_version(declared) == owner.version).then(|| Work {
         pipeline: pipeline.clone(),
         job: declared.clone(),
         number,
         config: config.clone(),
         registry: registry.clone(),
+        owner,
         runtime: tokio::runtime::Handle::current(),
     })
 }
@@ -159,16 +162,15 @@ async fn tell(service: &Service, pool: &PgPool, slots: &Slots) -> anyhow::Result
             .bind(&service.name)
             .bind(state)
             .bind(reason)
-            .bind(counts.rows_in as i64)
-            .bind(counts.rows_out as i64)
-            .bind(counts.dead as i64)
-            .bind(counts.late as i64)
-            .bind(counts.filtered as i64)
+            .bind(counts.map(|counts| counts.rows_in as i64))
+            .bind(counts.map(|counts| counts.rows_out as i64))
+            .bind(counts.map(|counts| counts.dead as i64))
+            .bind(counts.map(|counts| counts.late as i64))
+            .bind(counts.map(|counts| counts.filtered as i64))
             .bind(state_rows as i64)
             .bind(watermark.and_then(chrono::DateTime::from_timestamp_millis))
             .execute(pool)
             .await?;
-        running.progress.told(&counts);
     }
     for (condition, _) in service.health.conditions() {
         let gone = condition

@@ -2,11 +2,12 @@
 //!
 //! The coordinator writes into PostgreSQL which slots this worker is to run ([`assignment`]); each runs on a thread of its own
 //! ([`slot`]), and commits outputs, dead letters, state changes and input offsets in one Kafka transaction. PostgreSQL is for
-//! liveness only: a worker that cannot reach it goes on, and Kafka's epochs keep two owners of a slot apart.
+//! liveness only: a slot that runs goes on without it, and Kafka's epochs keep two owners of a slot apart.
 
 mod assignment;
 mod config;
 mod output;
+mod owner;
 mod progress;
 mod restore;
 mod slot;

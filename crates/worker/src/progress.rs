@@ -1,6 +1,10 @@
 //! What a slot's thread says about itself.
 
-use std::sync::{Mutex, PoisonError};
+use serde::{Deserialize, Serialize};
+use std::{
+    ops::AddAssign,
+    sync::{Mutex, PoisonError},
+};
 
 /// Shared by the thread and whoever tells PostgreSQL.
 #[derive(Default)]
@@ -12,20 +16,33 @@ pub struct Report {
     pub state: &'static str,
     /// Why it does not go on.
     pub reason: Option<String>,
-    pub counts: Counts,
+    /// `None` until the places were read.
+    pub counts: Option<Counts>,
     pub state_rows: usize,
     /// Milliseconds since 1970.
     pub watermark: Option<i64>,
 }
 
-/// Records since they were last told.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+/// Records since the job's first. They are committed beside the places, so a crash neither loses nor repeats one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Counts {
+    #[serde(rename = "in")]
     pub rows_in: u64,
+    #[serde(rename = "out")]
     pub rows_out: u64,
     pub dead: u64,
     pub late: u64,
     pub filtered: u64,
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, more: Self) {
+        self.rows_in += more.rows_in;
+        self.rows_out += more.rows_out;
+        self.dead += more.dead;
+        self.late += more.late;
+        self.filtered += more.filtered;
+    }
 }
 
 impl Progress {
@@ -35,28 +52,13 @@ impl Progress {
         report.reason = reason;
     }
 
-    /// Counts what a transaction has committed.
+    /// What is committed by now.
     pub fn committed(&self, counts: Counts, state_rows: usize, watermark: Option<i64>) {
         let mut report = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        report.counts.rows_in += counts.rows_in;
-        report.counts.rows_out += counts.rows_out;
-        report.counts.dead += counts.dead;
-        report.counts.late += counts.late;
-        report.counts.filtered += counts.filtered;
-        (report.state_rows, report.watermark) = (state_rows, watermark);
+        (report.counts, report.state_rows, report.watermark) = (Some(counts), state_rows, watermark);
     }
 
     pub fn report(&self) -> Report {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Takes off what was told.
-    pub fn told(&self, told: &Counts) {
-        let mut report = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        report.counts.rows_in -= told.rows_in;
-        report.counts.rows_out -= told.rows_out;
-        report.counts.dead -= told.dead;
-        report.counts.late -= told.late;
-        report.counts.filtered -= told.filtered;
     }
 }

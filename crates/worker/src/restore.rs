@@ -2,10 +2,12 @@
 
 use crate::{
     output::Outputs,
+    progress::Counts,
     slot::{Failure, Work},
 };
 use kafka::{Committed, Polled, Progress, Reader, Start};
 use query::{Job, Slot};
+use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -22,9 +24,19 @@ struct Place {
     /// Next to read.
     next: i64,
     committed: i64,
-    watermark: Option<i64>,
+    beside: Beside,
     last_read: Instant,
     idle: bool,
+}
+
+/// What is committed beside a place, as its metadata: it must change in the same transaction.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct Beside {
+    /// Milliseconds since 1970.
+    watermark: Option<i64>,
+    /// A slot counts at the first of its partitions; a job's counts are the sum over all.
+    #[serde(default)]
+    counts: Counts,
 }
 
 /// Reading a changelog must not hang for ever.
@@ -45,23 +57,29 @@ pub fn inputs(work: &Work, job: &Job, slot: &mut Slot) -> Result<(Reader, Inputs
             Some(offset) => offset,
             None => reader.bounds(&stream, partition)?.0,
         };
-        let watermark = metadata.parse().ok();
-        slot.add_partition(&stream, partition, watermark)?;
+        let beside = beside(&stream, partition, offset, &metadata)?;
+        slot.add_partition(&stream, partition, beside.watermark)?;
         places.insert(
             partition,
-            Place {
-                next,
-                committed: offset.unwrap_or(-1),
-                watermark,
-                last_read: Instant::now(),
-                idle: false,
-            },
+            Place { next, committed: offset.unwrap_or(-1), beside, last_read: Instant::now(), idle: false },
         );
     }
     let assigned: Vec<_> =
         places.iter().map(|(partition, place)| (stream.clone(), *partition, Start::At(place.next))).collect();
     reader.assign(&assigned)?;
     Ok((reader, Inputs { stream, idle_after: declared.idle_after, places }))
+}
+
+fn beside(stream: &str, partition: i32, offset: Option<i64>, metadata: &str) -> Result<Beside, Failure> {
+    if offset.is_none() || metadata.is_empty() {
+        return Ok(Beside::default());
+    }
+    serde_json::from_str(metadata).map_err(|cause| {
+        Failure::Again(format!(
+            "the job's place in {stream}/{partition} carries \"{metadata}\", which is not a watermark ({cause}): reset it with \
+             offset and metadata as a job writes them, or with none"
+        ))
+    })
 }
 
 /// Reads the state of the slot's partitions from the changelog, where the job has state.
@@ -131,22 +149,36 @@ impl Inputs {
     pub fn see_watermarks(&mut self, watermarks: &[(String, i32, i64)]) {
         for (_, partition, watermark) in watermarks {
             if let Some(place) = self.places.get_mut(partition) {
-                place.watermark = Some(*watermark);
+                place.beside.watermark = Some(*watermark);
             }
         }
+    }
+
+    pub fn count(&mut self, more: Counts) {
+        if let Some(place) = self.places.values_mut().next() {
+            place.beside.counts += more;
+        }
+    }
+
+    /// The slot's counts since the job's first record.
+    pub fn counts(&self) -> Counts {
+        let mut sum = Counts::default();
+        self.places.values().for_each(|place| sum += place.beside.counts);
+        sum
     }
 
     pub fn has_moved(&self) -> bool {
         self.places.values().any(|place| place.next != place.committed)
     }
 
-    /// The places to commit, each with its watermark.
+    /// The places to commit, each with what belongs beside it.
     pub fn progress(&self) -> Vec<Progress> {
         let progress = |(partition, place): (&i32, &Place)| Progress {
             topic: self.stream.clone(),
             partition: *partition,
             offset: place.next,
-            metadata: place.watermark.map_or_else(String::new, |watermark| watermark.to_string()),
+            // Numbers and field names: this can't fail.
+            metadata: serde_json::to_string(&place.beside).unwrap_or_default(),
         };
         self.places.iter().map(progress).collect()
     }

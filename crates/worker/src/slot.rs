@@ -3,6 +3,7 @@
 use crate::{
     Config,
     output::{self, Outputs},
+    owner::Owner,
     progress::{Counts, Progress},
     restore::{self, Inputs},
 };
@@ -24,6 +25,7 @@ pub struct Work {
     pub number: i32,
     pub config: Config,
     pub registry: Registry,
+    pub owner: Owner,
     /// For the few questions that are asked asynchronously.
     pub runtime: tokio::runtime::Handle,
 }
@@ -85,6 +87,7 @@ fn wait(stop: &CancellationToken, pause: Duration) {
 fn go_on(work: &Work, stop: &CancellationToken, progress: &Progress) -> Result<(), Failure> {
     let mut running = Running::start(work)?;
     progress.set("running", None);
+    running.report(progress);
     while !stop.is_cancelled() {
         running.round(work, progress)?;
     }
@@ -105,9 +108,10 @@ impl Running {
     fn start(work: &Work) -> Result<Self, Failure> {
         let job = query::compile(&query::JobSpec::of(&work.pipeline, &work.job))?;
         let outputs = work.runtime.block_on(Outputs::prepare(work, &job))?;
-        let id = format!("{}/{}", work.job.name, work.number);
+        let id = work.job.transactional_id(work.number);
         let producer = Transactional::new(&work.config.kafka.bootstrap, &id).map_err(transaction)?;
         let mut slot = query::Slot::new(&job)?;
+        work.runtime.block_on(work.owner.check(work))?;
         let (reader, inputs) = restore::inputs(work, &job, &mut slot)?;
         restore::state(work, &outputs, &inputs, &mut slot)?;
         let stream = &work.pipeline.streams[&inputs.stream];
@@ -130,6 +134,7 @@ impl Running {
             return Ok(());
         }
         self.inputs.see_watermarks(&commit.watermarks);
+        self.inputs.count(counts(&commit));
         self.producer.begin().map_err(transaction)?;
         for record in self.outputs.records(work, &commit, &payloads) {
             self.producer.send(&record).map_err(transaction)?;
@@ -137,8 +142,12 @@ impl Running {
         self.producer.commit(&self.inputs.progress(), &self.reader).map_err(transaction)?;
         self.slot.applied();
         self.inputs.committed();
-        progress.committed(counts(&commit), self.slot.state_rows(), self.slot.watermark());
+        self.report(progress);
         Ok(())
+    }
+
+    fn report(&self, progress: &Progress) {
+        progress.committed(self.inputs.counts(), self.slot.state_rows(), self.slot.watermark());
     }
 
     fn gather(&mut self, work: &Work) -> Result<Vec<Record>, Failure> {
