@@ -8,6 +8,7 @@ use rdkafka::{
     error::{KafkaError as Cause, RDKafkaErrorCode},
     message::{BorrowedMessage, Headers},
     statistics::Statistics,
+    topic_partition_list::TopicPartitionListElem,
 };
 use std::{
     collections::HashMap,
@@ -26,6 +27,7 @@ pub struct Reader {
 pub enum Start {
     Beginning,
     At(i64),
+    End,
 }
 
 /// What one poll found.
@@ -74,6 +76,34 @@ impl Reader {
         Ok(Self { consumer, topics: Mutex::default() })
     }
 
+    /// The place of a topic's first record, per partition, whose time is at or after `since_ms` (milliseconds since 1970); the end
+    /// where there is none.
+    pub fn places_since(
+        &self,
+        topic: &str,
+        partitions: i32,
+        since_ms: i64,
+    ) -> Result<Vec<(String, i32, Start)>, KafkaError> {
+        let mut asked = TopicPartitionList::new();
+        for partition in 0..partitions {
+            asked
+                .add_partition_offset(topic, partition, Offset::Offset(since_ms))
+                .map_err(|cause| refused("a time", &cause))?;
+        }
+        let found = self
+            .consumer
+            .offsets_for_times(asked, ANSWER_MAX)
+            .map_err(|cause| refused("to tell offsets of a time", &cause))?;
+        let place = |found: &TopicPartitionListElem<'_>| {
+            let start = match found.offset() {
+                Offset::Offset(offset) => Start::At(offset),
+                _ => Start::End,
+            };
+            (topic.to_owned(), found.partition(), start)
+        };
+        Ok(found.elements().iter().map(place).collect())
+    }
+
     /// Reads exactly these partitions from now on.
     pub fn assign(&self, places: &[(String, i32, Start)]) -> Result<(), KafkaError> {
         let mut list = TopicPartitionList::with_capacity(places.len());
@@ -81,6 +111,7 @@ impl Reader {
             let offset = match start {
                 Start::Beginning => Offset::Beginning,
                 Start::At(offset) => Offset::Offset(*offset),
+                Start::End => Offset::End,
             };
             list.add_partition_offset(topic, *partition, offset)
                 .map_err(|cause| refused("to assign", &cause))?;
@@ -129,7 +160,7 @@ impl Reader {
             .consumer
             .committed_offsets(list, ANSWER_MAX)
             .map_err(|cause| refused("to tell offsets", &cause))?;
-        let of = |place: &rdkafka::topic_partition_list::TopicPartitionListElem<'_>| Committed {
+        let of = |place: &TopicPartitionListElem<'_>| Committed {
             partition: place.partition(),
             offset: match place.offset() {
                 Offset::Offset(offset) => Some(offset),

@@ -6,7 +6,7 @@ use kafka::{
     Cluster, Outgoing, Polled, Progress, Reader, Sender, Start, TopicSpec, TransactionError, Transactional,
     cluster::End,
 };
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use test_support::{PATIENCE, Stack, eventually, unique};
 
 async fn topic(partitions: usize) -> (String, String) {
@@ -113,4 +113,22 @@ async fn the_end_of_a_partition_lies_behind_the_transaction_marker() {
     // The record is at 0, the marker at 1: a reader that stopped at "record + 1" would seem behind for ever.
     assert_eq!((last, cluster.ends(&topic, End::Stable).await.unwrap().0[&0]), (2, 2));
     drop(reader);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reading_since_a_time_leaves_out_what_is_older() {
+    let (bootstrap, name) = topic(2).await;
+    let sender = Sender::new(&bootstrap).unwrap();
+    sender.send_all(vec![record(&name, "a", "older")]).await.remove(0).unwrap();
+    let now_ms = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+    let sent = now_ms();
+    let since =
+        eventually("a millisecond has passed", || async { Some(now_ms()).filter(|now| *now > sent) }).await;
+    sender.send_all(vec![record(&name, "a", "newer")]).await.remove(0).unwrap();
+    let read = tokio::task::spawn_blocking(move || {
+        let reader = Reader::peek(&bootstrap).unwrap();
+        reader.assign(&reader.places_since(&name, 2, since).unwrap()).unwrap();
+        read_all(&reader, 2)
+    });
+    assert_eq!(read.await.unwrap(), ["newer"]);
 }

@@ -20,6 +20,6 @@ WITH candidate AS (
     SELECT attempt_id, run_id, name, attempt, 'running', started_at FROM claimed c
     WHERE NOT EXISTS (SELECT FROM attempt a WHERE a.run_id = c.run_id AND a.task = c.name AND a.attempt = c.attempt)
 )
-SELECT c.run_id, c.name, c.attempt_id, c.attempt, r.dag, r.pipeline, r.hash, r.logical_at,
+SELECT c.run_id, c.name, c.attempt_id, c.attempt, r.dag, r.pipeline, r.hash, r.logical_at, coalesce(r.started_at, r.made_at) AS run_started_at,
     extract(epoch FROM clock_timestamp() - c.started_at)::float8 AS age, c.result AS kept
 FROM claimed c JOIN run r ON r.id = c.run_id

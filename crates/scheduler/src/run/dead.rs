@@ -1,7 +1,7 @@
 //! Looking for ids in the dead letters.
 
 use super::Job;
-use kafka::{Polled, RECORD_ID, Reader, Start};
+use kafka::{Polled, RECORD_ID, Reader};
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
@@ -10,7 +10,11 @@ use std::{
 /// Reading the dead letters takes no longer: there should be few.
 const READ_MAX: Duration = Duration::from_secs(30);
 
-/// The ids among `wanted` that are in a dead-letter topic of the pipeline, each with the last reason.
+/// Clocks of machines differ: a letter that is so much older than the run may still be of it.
+const CLOCKS_DIFFER: chrono::TimeDelta = chrono::TimeDelta::seconds(2);
+
+/// The ids among `wanted` that are in a dead-letter topic of the pipeline since the run began, each with the last reason. A letter of
+/// an earlier run says nothing about this one.
 pub async fn find(job: &Job<'_>, wanted: &BTreeSet<String>) -> Result<Vec<(String, String)>, String> {
     let topics = job.outside.cluster.topics().await.map_err(|cause| cause.to_string())?;
     let dead: Vec<String> = job.pipeline.streams.keys().map(|stream| model::dead::topic_of(stream)).collect();
@@ -18,11 +22,12 @@ pub async fn find(job: &Job<'_>, wanted: &BTreeSet<String>) -> Result<Vec<(Strin
     for topic in topics.iter().filter(|topic| dead.contains(&topic.name)) {
         places.push((topic.name.clone(), topic.partitions.len()));
     }
+    let since = (job.claim.run_started_at - CLOCKS_DIFFER).timestamp_millis();
     let (bootstrap, wanted) = (job.outside.cluster.bootstrap().to_owned(), wanted.clone());
     let reading = tokio::task::spawn_blocking(move || {
         let mut found = std::collections::BTreeMap::new();
         for (topic, partitions) in places {
-            read(&bootstrap, &topic, partitions, &wanted, &mut found)?;
+            read(&bootstrap, &topic, partitions, since, &wanted, &mut found)?;
         }
         Ok::<_, kafka::KafkaError>(found.into_iter().collect())
     });
@@ -33,13 +38,12 @@ fn read(
     bootstrap: &str,
     topic: &str,
     partitions: usize,
+    since_ms: i64,
     wanted: &BTreeSet<String>,
     found: &mut std::collections::BTreeMap<String, String>,
 ) -> Result<(), kafka::KafkaError> {
     let reader = Reader::new(bootstrap, "millrace.dead-letters")?;
-    let assigned: Vec<_> =
-        (0..partitions as i32).map(|partition| (topic.to_owned(), partition, Start::Beginning)).collect();
-    reader.assign(&assigned)?;
+    reader.assign(&reader.places_since(topic, partitions as i32, since_ms)?)?;
     let (started, mut open) = (Instant::now(), partitions);
     while open > 0 && started.elapsed() < READ_MAX {
         match reader.poll(Duration::from_millis(100))? {
