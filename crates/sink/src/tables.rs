@@ -135,6 +135,7 @@ async fn change<S: Store>(context: &Context<S>, running: &mut Running, wanted: B
             continue;
         }
         let stop = CancellationToken::new();
+        context.health.bad(&format!("table {name}"), "it is being compared with its declaration");
         let handle = tokio::spawn(drive(context.clone(), target.clone(), stop.clone()));
         running.insert(name, (target, stop, handle));
     }
