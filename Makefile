@@ -1,11 +1,12 @@
 # What a newcomer types. `make up` starts everything, `make test` tests everything on the same real servers.
-.PHONY: help up down test check deps deps-test fmt
+.PHONY: help up down test check bench deps deps-test fmt
 
 help:
 	@echo "make up      gets what is missing, builds (release), starts everything, shows where to look"
 	@echo "make down    stops what 'make up' started"
 	@echo "make test    builds (dev), starts the real servers once, runs every test on them, stops them"
 	@echo "make check   format, lints, and the configuration that ships"
+	@echo "make bench   builds (release) and runs every benchmark, each on a stack of its own"
 	@echo "make deps    installs the system packages that are missing (Debian; elsewhere it says what to install)"
 
 up: deps
@@ -24,6 +25,10 @@ check:
 	cargo clippy --workspace --all-targets -- -D warnings
 	cargo build --workspace --bins
 	target/debug/millrace check
+
+bench: deps
+	cargo build --release --workspace --bins
+	target/release/millrace bench all
 
 fmt:
 	cargo fmt

@@ -103,6 +103,16 @@ pub enum Command {
     /// Sources that are fetched
     #[command(subcommand, after_help = "Example:\n  millrace source fetch users --dry-run")]
     Source(Source),
+    /// Measure how fast it is, on a stack of its own
+    Bench(BenchArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  millrace bench worker --json")]
+pub struct BenchArgs {
+    /// The benchmark and its options; `millrace bench --help` after a build lists them
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, required = true, value_name = "NAME")]
+    pub arguments: Vec<String>,
 }
 
 /// Of commands that only print data.

@@ -10,6 +10,7 @@ mod logs;
 mod status;
 mod up;
 
+mod bench;
 mod check;
 mod cql;
 mod cron;
@@ -61,5 +62,6 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Topic(asked) => topic::run(&addresses, asked).await,
         Command::Deadletter(asked) => deadletter::run(&addresses, asked).await,
         Command::Source(asked) => source::run(&addresses, asked).await,
+        Command::Bench(asked) => bench::run(asked).await,
     }
 }

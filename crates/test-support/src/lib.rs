@@ -2,6 +2,10 @@
 //!
 //! The stack is started once per test run by `make test` and shared; a test takes topics, keyspaces and schemas of its own.
 
+mod own;
+
+pub use own::OwnStack;
+
 use serde::Deserialize;
 use std::{collections::BTreeMap, future::Future, path::PathBuf, time::Duration};
 

@@ -1,0 +1,89 @@
+//! Benchmarks of Millrace on its real servers: `millrace bench NAME`.
+//!
+//! Each starts a stack of its own ([`stand`]) beside which nothing of ours runs, loads one process, and says records per second
+//! of wall time and of processor time ([`report`]). Where a peer or a ceiling can be had, it runs in the same stack, before and
+//! after.
+
+mod avro;
+mod cassandra_sink;
+mod fetcher;
+mod load;
+mod memory;
+mod path;
+mod peer;
+mod postgres_sink;
+mod producer;
+mod report;
+mod sinks;
+mod stand;
+mod worker;
+
+use clap::{Parser, ValueEnum};
+use report::Report;
+use std::{path::PathBuf, process::ExitCode};
+
+#[derive(Parser)]
+#[command(name = "millrace-bench", about = "Benchmarks on the real servers")]
+#[command(after_help = "Example:\n  millrace bench worker --records 2000000")]
+struct Asked {
+    name: Name,
+    /// Records, where the benchmark has a fixed number of them
+    #[arg(long)]
+    records: Option<usize>,
+    /// Print JSON only
+    #[arg(long)]
+    json: bool,
+    /// Folder of the benchmark's own stack
+    #[arg(long, default_value = "target/bench")]
+    folder: PathBuf,
+}
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+enum Name {
+    Producer,
+    Fetcher,
+    Worker,
+    CassandraSink,
+    PostgresSink,
+    Path,
+    Avro,
+    Memory,
+    /// All of them, one after the other
+    All,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let asked = Asked::parse();
+    let names = match asked.name {
+        Name::All => Name::value_variants().iter().copied().filter(|name| *name != Name::All).collect(),
+        one => vec![one],
+    };
+    for name in names {
+        match run(name, &asked).await {
+            Ok(report) if asked.json => println!("{}", report.to_json()),
+            Ok(report) => println!("{}", report.to_table()),
+            Err(cause) => {
+                eprintln!("millrace bench: {cause:#}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+async fn run(name: Name, asked: &Asked) -> anyhow::Result<Report> {
+    let records = |default: usize| asked.records.unwrap_or(default);
+    let folder = &asked.folder;
+    match name {
+        Name::Avro => avro::run(records(500_000)),
+        Name::Producer => producer::run(folder).await,
+        Name::Fetcher => fetcher::run(folder).await,
+        Name::Worker => worker::run(folder, records(2_000_000)).await,
+        Name::CassandraSink => cassandra_sink::run(folder, records(100_000)).await,
+        Name::PostgresSink => postgres_sink::run(folder, records(1_000_000)).await,
+        Name::Path => path::run(folder).await,
+        Name::Memory => memory::run(folder).await,
+        Name::All => unreachable!("taken apart before"),
+    }
+}
