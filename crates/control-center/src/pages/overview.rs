@@ -130,7 +130,10 @@ fn brokers(picture: &Picture) -> Markup {
         Header::number("Out of sync"),
     ];
     let rows: Vec<Row> = picture.brokers.iter().map(|broker| row(broker, picture)).collect();
-    table("brokers", "Brokers", &headers, &rows)
+    html! {
+        (table("brokers", "Brokers", &headers, &rows))
+        p class="muted" { "Kafka's own topics are counted here, but not above." }
+    }
 }
 
 fn row(broker: &Broker, picture: &Picture) -> Row {
