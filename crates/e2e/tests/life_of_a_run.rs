@@ -84,3 +84,24 @@ async fn sign_ups_are_counted_per_country_and_minute() {
 fn now_at(millisecond: u32) -> i64 {
     chrono::Utc::now().timestamp_millis() + i64::from(millisecond)
 }
+
+#[tokio::test]
+async fn a_backfill_makes_one_run_per_due_time_however_often_it_is_asked() {
+    let world = World::running();
+    let url = format!("{}/api/v1/dags/users_daily/backfill", world.stack.address("scheduler"));
+    let range = json!({ "from": "2026-03-01T00:00:00Z", "to": "2026-03-04T00:00:00Z" });
+    let ask =
+        || async { world.http.post(&url).json(&range).send().await.unwrap().json::<Value>().await.unwrap() };
+
+    let first = ask().await;
+    assert_eq!(first["made"].as_array().map(Vec::len), Some(3), "{first}");
+    assert_eq!(ask().await, json!({ "made": [], "there": 3 }));
+
+    let day = first["made"][0].as_str().unwrap();
+    eventually("the first of them is green", || async {
+        let runs = world.get("scheduler", "/api/v1/runs?dag=users_daily&limit=1000").await;
+        let mine = runs.as_array()?.iter().find(|run| run["logical_at"] == day)?.clone();
+        (mine["state"] == "success" && mine["cause"] == "backfill").then_some(())
+    })
+    .await;
+}

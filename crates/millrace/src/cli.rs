@@ -9,7 +9,9 @@ mod runs;
 mod stores;
 mod streams;
 
-pub use runs::{Cron, CronNextArgs, Dag, DagNextArgs, Run, RunListArgs, Task, TaskLogArgs, TriggerArgs};
+pub use runs::{
+    BackfillArgs, Cron, CronNextArgs, Dag, DagNextArgs, Run, RunListArgs, Task, TaskLogArgs, TriggerArgs,
+};
 pub use stores::{CheckArgs, CqlArgs, SqlArgs};
 pub use streams::{
     DeadLetter, DeadListArgs, DeadShowArgs, FetchArgs, Job, JobExplainArgs, JobRunArgs, ReadFrom, Source,

@@ -35,6 +35,8 @@ pub struct NewTask {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     Schedule,
+    /// A due time that has passed, asked for by a person.
+    Backfill,
     Manual,
 }
 
@@ -42,6 +44,7 @@ impl Cause {
     pub fn as_str(self) -> &'static str {
         match self {
             Cause::Schedule => "schedule",
+            Cause::Backfill => "backfill",
             Cause::Manual => "manual",
         }
     }

@@ -1,6 +1,7 @@
 //! REST under `/api/v1`, described by `/api/v1/openapi.json`.
 
 use crate::{
+    backfill,
     outside::Outside,
     page::{Trouble, act},
 };
@@ -10,6 +11,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use chrono::{DateTime, Utc};
 use model::RunState;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -22,7 +24,7 @@ use uuid::Uuid;
         title = "Millrace scheduler",
         description = "DAGs, runs and tasks. Errors are {\"error\": what, why, what now}."
     ),
-    paths(dags, trigger, pause, unpause, runs, run, cancel, clear, task)
+    paths(dags, trigger, backfill, pause, unpause, runs, run, cancel, clear, task)
 )]
 struct Api;
 
@@ -31,6 +33,7 @@ pub fn routes(outside: Outside) -> Router {
         .route("/api/v1/openapi.json", get(|| async { Json(Api::openapi()) }))
         .route("/api/v1/dags", get(dags))
         .route("/api/v1/dags/{dag}/runs", post(trigger))
+        .route("/api/v1/dags/{dag}/backfill", post(backfill))
         .route("/api/v1/dags/{dag}/pause", post(pause))
         .route("/api/v1/dags/{dag}/unpause", post(unpause))
         .route("/api/v1/runs", get(runs))
@@ -87,6 +90,25 @@ async fn trigger(
     let key = asked.idempotency_key.unwrap_or_else(|| Uuid::new_v4().to_string());
     let (run_id, new) = act::trigger_run(&outside, &dag, &key).await?;
     Ok(Json(json!({ "run_id": run_id, "new": new })))
+}
+
+/// Which due times.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Range {
+    from: DateTime<Utc>,
+    /// Included.
+    to: DateTime<Utc>,
+}
+
+#[utoipa::path(post, path = "/api/v1/dags/{dag}/backfill", request_body = Range, params(("dag" = String, Path, description = "Its name")),
+    responses((status = 200, description = "{made: [logical times that got a run], there: how many had one}"), (status = 404, description = "No such DAG"), (status = 422, description = "More than 1000 runs")))]
+async fn backfill(
+    State(outside): State<Outside>,
+    Path(dag): Path<String>,
+    Json(range): Json<Range>,
+) -> Answer {
+    Ok(Json(json!(backfill::backfill(&outside, &dag, range.from, range.to).await?)))
 }
 
 #[utoipa::path(post, path = "/api/v1/dags/{dag}/pause", params(("dag" = String, Path, description = "Its name")), responses((status = 200, description = "Paused: no due time becomes a run")))]

@@ -44,10 +44,6 @@ async fn round(outside: &Outside) -> Result<(), sqlx::Error> {
 /// The runs of a DAG that are due, and when to look again. Pure.
 pub fn plan(row: &DagRow, dag: &Dag, now: DateTime<Utc>) -> (Vec<NewRun>, Option<DateTime<Utc>>) {
     let settings = &dag.settings;
-    let run = |logical_at: DateTime<Utc>, cause| {
-        let key = format!("schedule:{}:{}", dag.name, logical_at.to_rfc3339_opts(SecondsFormat::Secs, true));
-        NewRun::of(dag, &row.pipeline, &row.hash, key, logical_at, cause)
-    };
     // A DAG is published only if its schedule can be read.
     let calendar = Calendar::new(&settings.schedule, &settings.timezone, settings.dst_overlap).ok();
     let start = settings.start.unwrap_or(row.first_at);
@@ -55,11 +51,18 @@ pub fn plan(row: &DagRow, dag: &Dag, now: DateTime<Utc>) -> (Vec<NewRun>, Option
         Some(calendar) => schedule::due(calendar, settings.catchup, start, row.last_logical, now),
         None => Due { runs: vec![], next: None },
     };
-    let mut runs: Vec<NewRun> = due.runs.iter().map(|logical_at| run(*logical_at, Cause::Schedule)).collect();
+    let mut runs: Vec<NewRun> =
+        due.runs.iter().map(|logical_at| run(row, dag, *logical_at, Cause::Schedule)).collect();
     if settings.run_immediately && row.last_logical.is_none() && runs.is_empty() {
-        runs.push(run(row.first_at, Cause::Schedule));
+        runs.push(run(row, dag, row.first_at, Cause::Schedule));
     }
     (runs, due.next)
+}
+
+/// The run of a due time. Its key is the time, so that it is made once, whatever the cause.
+pub fn run(row: &DagRow, dag: &Dag, logical_at: DateTime<Utc>, cause: Cause) -> NewRun {
+    let key = format!("schedule:{}:{}", dag.name, logical_at.to_rfc3339_opts(SecondsFormat::Secs, true));
+    NewRun::of(dag, &row.pipeline, &row.hash, key, logical_at, cause)
 }
 
 /// Queued runs whose DAG has a place again.

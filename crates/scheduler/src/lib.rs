@@ -5,6 +5,7 @@
 //! so that a second scheduler may stand beside this one.
 
 mod api;
+mod backfill;
 mod config;
 mod due;
 mod executor;

@@ -19,6 +19,8 @@ pub enum Dag {
     Show(NamedArgs),
     /// Run a DAG now
     Trigger(TriggerArgs),
+    /// Make a run for each due time that has passed
+    Backfill(BackfillArgs),
     /// Let no due time become a run
     #[command(after_help = "Example:\n  millrace dag pause users")]
     Pause(NamedArgs),
@@ -44,6 +46,22 @@ pub struct TriggerArgs {
     /// Two triggers with the same key make one run
     #[arg(long)]
     pub key: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A due time that has a run already gets no other. `max_active_runs` decides how many run at once.\n\nExample:\n  millrace dag backfill users_daily --from 2026-03-01 --to 2026-03-07"
+)]
+pub struct BackfillArgs {
+    pub name: String,
+    #[arg(long, value_name = "T", value_parser = instant::parse)]
+    pub from: DateTime<Utc>,
+    /// Included
+    #[arg(long, value_name = "T", value_parser = instant::parse)]
+    pub to: DateTime<Utc>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

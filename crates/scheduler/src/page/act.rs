@@ -4,22 +4,29 @@ use super::{Trouble, find_dag};
 use crate::outside::Outside;
 use axum::{
     extract::{Path, State},
+    http::StatusCode,
     response::Redirect,
 };
 use chrono::Utc;
 use model::RunState;
-use queue::{Cause, NewRun};
+use pipeline::Dag;
+use queue::{Cause, DagRow, NewRun};
 use uuid::Uuid;
 
 /// Makes a run by hand. The key is the caller's, so that a repeated request makes one run.
 pub async fn trigger_run(outside: &Outside, name: &str, key: &str) -> Result<(Uuid, bool), Trouble> {
-    let dag = find_dag(outside, name).await?;
-    let unreadable = |reason: String| Trouble(axum::http::StatusCode::CONFLICT, reason);
-    let pipeline = outside.version(&dag.pipeline, &dag.hash).await.map_err(unreadable)?;
-    let definition = pipeline.dags.get(name).ok_or_else(|| Trouble::missing(format!("DAG \"{name}\"")))?;
-    let run =
-        NewRun::of(definition, &dag.pipeline, &dag.hash, format!("manual:{key}"), Utc::now(), Cause::Manual);
+    let (row, dag) = published_dag(outside, name).await?;
+    let run = NewRun::of(&dag, &row.pipeline, &row.hash, format!("manual:{key}"), Utc::now(), Cause::Manual);
     Ok(outside.queue.create(&run).await?)
+}
+
+/// A DAG's row, and what its published version says.
+pub async fn published_dag(outside: &Outside, name: &str) -> Result<(DagRow, Dag), Trouble> {
+    let row = find_dag(outside, name).await?;
+    let unreadable = |reason: String| Trouble(StatusCode::CONFLICT, reason);
+    let pipeline = outside.version(&row.pipeline, &row.hash).await.map_err(unreadable)?;
+    let dag = pipeline.dags.get(name).cloned();
+    Ok((row, dag.ok_or_else(|| Trouble::missing(format!("DAG \"{name}\"")))?))
 }
 
 pub async fn trigger(State(outside): State<Outside>, Path(dag): Path<String>) -> Result<Redirect, Trouble> {
