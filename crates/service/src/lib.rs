@@ -7,6 +7,7 @@ pub mod config;
 mod health;
 pub mod http;
 pub mod metrics;
+mod serve;
 pub mod settings;
 
 pub use health::Health;
