@@ -12,7 +12,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 use tokio::sync::oneshot;
 
@@ -20,7 +20,10 @@ use tokio::sync::oneshot;
 ///
 /// The queue inside is bounded by [`QUEUE_KBYTES_MAX`]; whoever calls bounds what it hands over at once.
 #[derive(Clone)]
-pub struct Sender(Arc<ThreadedProducer<Acks>>);
+pub struct Sender {
+    producer: Arc<ThreadedProducer<Acks>>,
+    pulse: Arc<Pulse>,
+}
 
 /// A record to write.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +74,7 @@ impl Sender {
                 bootstrap: bootstrap.to_owned(),
                 cause: cause.to_string(),
             })?;
-        Ok(Self(Arc::new(producer)))
+        Ok(Self { producer: Arc::new(producer), pulse: Arc::new(Pulse::default()) })
     }
 
     /// Writes all records and answers in their order, when the last of them is durable or given up.
@@ -79,11 +82,21 @@ impl Sender {
         if records.is_empty() {
             return vec![];
         }
+        let waiting = Waiting::new(&self.pulse);
         let (batch, answer) = Batch::of(records.len());
         for (index, record) in records.into_iter().enumerate() {
             self.send(record, Box::new((batch.clone(), index)));
         }
-        answer.await.unwrap_or_default()
+        let answers = answer.await.unwrap_or_default();
+        if answers.iter().any(Result::is_ok) {
+            waiting.0.beat();
+        }
+        answers
+    }
+
+    /// For how long calls of `send_all` wait and none is confirmed. Zero where nobody waits.
+    pub fn silent_for(&self) -> Duration {
+        self.pulse.silent_for()
     }
 
     fn send(&self, record: Outgoing, ticket: Box<Ticket>) {
@@ -92,7 +105,7 @@ impl Sender {
         outgoing.payload = record.payload.as_deref();
         outgoing.partition = record.partition;
         outgoing.headers = (!record.headers.is_empty()).then(|| owned(&record.headers));
-        if let Err((cause, refused)) = self.0.send(outgoing) {
+        if let Err((cause, refused)) = self.producer.send(outgoing) {
             let (batch, index) = *refused.delivery_opaque;
             batch.settle(index, Err(judge(&cause)));
         }
@@ -100,9 +113,53 @@ impl Sender {
 
     /// Waits until nothing is on its way. Dropping a producer would purge its queue.
     pub fn flush(&self, timeout: Duration) -> Result<(), KafkaError> {
-        self.0
+        self.producer
             .flush(timeout)
             .map_err(|cause| KafkaError::Refused { what: "to flush".into(), cause: cause.to_string() })
+    }
+}
+
+/// Whether the broker confirms anything.
+struct Pulse {
+    waiting: AtomicUsize,
+    /// The last confirmation, or when somebody began to wait.
+    last: Mutex<Instant>,
+}
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self { waiting: AtomicUsize::new(0), last: Mutex::new(Instant::now()) }
+    }
+}
+
+impl Pulse {
+    fn beat(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    fn silent_for(&self) -> Duration {
+        match self.waiting.load(Ordering::Acquire) {
+            0 => Duration::ZERO,
+            _ => self.last.lock().unwrap_or_else(PoisonError::into_inner).elapsed(),
+        }
+    }
+}
+
+/// A call that waits; one that is given up no longer does.
+struct Waiting<'a>(&'a Pulse);
+
+impl<'a> Waiting<'a> {
+    fn new(pulse: &'a Pulse) -> Self {
+        if pulse.waiting.fetch_add(1, Ordering::AcqRel) == 0 {
+            pulse.beat();
+        }
+        Self(pulse)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
@@ -173,5 +230,30 @@ fn judge(cause: &Cause) -> SendError {
             | UnknownPartition,
         ) => SendError::Refused(cause.to_string()),
         _ => SendError::Unknown(cause.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn silence_is_counted_only_while_somebody_waits() {
+        let pulse = Pulse::default();
+        let before = Instant::now() - Duration::from_secs(7);
+        let set = || *pulse.last.lock().unwrap() = before;
+        set();
+        assert_eq!(pulse.silent_for(), Duration::ZERO);
+        let first = Waiting::new(&pulse);
+        assert!(pulse.silent_for() < Duration::from_secs(5), "whoever waits first begins the silence");
+        set();
+        let second = Waiting::new(&pulse);
+        assert!(pulse.silent_for() > Duration::from_secs(5), "the next does not end it");
+        drop(first);
+        pulse.beat();
+        assert!(pulse.silent_for() < Duration::from_secs(5));
+        set();
+        drop(second);
+        assert_eq!(pulse.silent_for(), Duration::ZERO);
     }
 }

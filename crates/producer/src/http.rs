@@ -2,7 +2,7 @@
 
 use crate::{
     Config,
-    admission::Admission,
+    admission::{Admission, Room},
     body::{self, Layout},
     ingest::{self, Fate, OnInvalid},
     streams::{Ready, Streams, Unready},
@@ -15,10 +15,12 @@ use axum::{
     response::{IntoResponse, Response},
     routing::post,
 };
+use futures::StreamExt;
 use kafka::Sender;
 use prometheus::IntCounterVec;
 use service::{Service, http::problem};
 use std::{sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout_at};
 use tower_http::decompression::RequestDecompressionLayer;
 use wire::ingest::{Answer, Outcome};
 
@@ -33,6 +35,8 @@ pub struct State {
     counted: IntCounterVec,
 }
 
+/// A broker that confirms nothing for so long is taken for away. What waits already goes on waiting, and its answer ends that.
+const SILENT_MAX: Duration = Duration::from_secs(5);
 /// A body that takes longer to arrive is cut off: it holds memory that others wait for.
 const BODY_MAX: Duration = Duration::from_secs(30);
 
@@ -41,7 +45,7 @@ impl State {
         Ok(Self {
             streams,
             sender,
-            admission: Admission::new(config.in_flight_bytes_max, config.body_bytes_max),
+            admission: Admission::new(config.in_flight_bytes_max),
             body_bytes_max: config.body_bytes_max,
             records_max: config.records_max,
             counted: service.metrics.counters(
@@ -72,15 +76,17 @@ async fn admit(Held(state): Held<State>, request: Request, next: axum::middlewar
     if length.is_some_and(|bytes: usize| bytes > state.body_bytes_max) {
         return problem(StatusCode::PAYLOAD_TOO_LARGE, too_large(state.body_bytes_max));
     }
-    let declared = length.filter(|_| !headers.contains_key(header::CONTENT_ENCODING));
-    match state.admission.admit(declared) {
-        Some(permit) => {
-            let answer = next.run(request).await;
-            drop(permit);
-            answer
-        }
-        None => busy("the producer has as much on its way as it may hold: try again"),
+    let silent = state.sender.silent_for();
+    if silent > SILENT_MAX {
+        return busy(&format!(
+            "Kafka has confirmed nothing for {} s, is it running? Nothing of this request was written: send it again",
+            silent.as_secs()
+        ));
     }
+    if !state.admission.has_room(length) {
+        return busy("the producer has as much on its way as it may hold: send the request again");
+    }
+    next.run(request).await
 }
 
 #[derive(serde::Deserialize)]
@@ -115,19 +121,41 @@ async fn records(
         Some(Ok(ready)) => ready,
     };
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let body = match tokio::time::timeout(BODY_MAX, axum::body::to_bytes(body, state.body_bytes_max)).await {
-        Err(_) => {
-            return problem(
-                StatusCode::REQUEST_TIMEOUT,
-                format!("the body did not arrive within {BODY_MAX:?}"),
-            );
-        }
-        Ok(Err(cause)) => return unreadable(&cause, state.body_bytes_max),
-        Ok(Ok(body)) => body,
+    let mut room = state.admission.enter();
+    let body = match read(body, &mut room, state.body_bytes_max).await {
+        Ok(body) => body,
+        Err(answer) => return answer,
     };
     match body::records(Layout::of(content_type), &body, state.records_max) {
         Err(reason) => problem(StatusCode::BAD_REQUEST, reason),
         Ok(records) => respond(&state, &ready, write(&state, &ready, records, asked.on_invalid).await),
+    }
+}
+
+/// Reads the body as far as it may grow. The error is the answer.
+async fn read(body: Body, room: &mut Room, bytes_max: usize) -> Result<Vec<u8>, Response> {
+    let until = Instant::now() + BODY_MAX;
+    let (mut body, mut read) = (body.into_data_stream(), vec![]);
+    loop {
+        let part = timeout_at(until, body.next()).await.map_err(|_| {
+            problem(
+                StatusCode::REQUEST_TIMEOUT,
+                format!("the body did not arrive within {BODY_MAX:?}: send less at once"),
+            )
+        })?;
+        match part {
+            None => return Ok(read),
+            Some(Err(cause)) => return Err(unreadable(&cause)),
+            Some(Ok(part)) if read.len() + part.len() > bytes_max => {
+                return Err(problem(StatusCode::PAYLOAD_TOO_LARGE, too_large(bytes_max)));
+            }
+            Some(Ok(part)) if !room.grow(part.len()) => {
+                return Err(busy(
+                    "the producer has as much on its way as it may hold: send the request again",
+                ));
+            }
+            Some(Ok(part)) => read.extend_from_slice(&part),
+        }
     }
 }
 
@@ -166,24 +194,23 @@ fn respond(state: &State, ready: &Ready, answer: Answer) -> Response {
         (0, 0, 1..) => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::OK,
     };
-    (status, Json(answer)).into_response()
+    let answer = (status, Json(answer)).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE { later(answer) } else { answer }
 }
 
 fn busy(reason: &str) -> Response {
-    let mut answer = problem(StatusCode::SERVICE_UNAVAILABLE, reason);
+    later(problem(StatusCode::SERVICE_UNAVAILABLE, reason))
+}
+
+fn later(mut answer: Response) -> Response {
     answer.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
     answer
 }
 
-fn unreadable(cause: &axum::Error, body_bytes_max: usize) -> Response {
-    // The limit's error is wrapped; its text is the library's only sign of it.
-    let text = format!("{cause}");
-    if text.contains("length limit") {
-        return problem(StatusCode::PAYLOAD_TOO_LARGE, too_large(body_bytes_max));
-    }
+fn unreadable(cause: &axum::Error) -> Response {
     problem(
         StatusCode::BAD_REQUEST,
-        format!("the body can't be read: {text}. Is it whole, and is its content-encoding right?"),
+        format!("the body can't be read: {cause}. Is it whole, and is its content-encoding right?"),
     )
 }
 

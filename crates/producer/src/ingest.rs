@@ -1,6 +1,6 @@
 //! From a record's bytes to what is written, and from the broker's answers to ours.
 
-use crate::streams::Ready;
+use crate::{streams::Ready, strict};
 use kafka::{Outgoing, Place, RECORD_ID, SendError};
 use model::{DeadLetter, Stage};
 use serde_json::Value;
@@ -40,12 +40,18 @@ pub fn judge(ready: &Ready, bytes: &[u8], on_invalid: OnInvalid) -> Fate {
 }
 
 fn encode(ready: &Ready, bytes: &[u8]) -> Result<Outgoing, String> {
-    let record: Value =
-        serde_json::from_slice(bytes).map_err(|cause| format!("the record is not JSON: {cause}"))?;
+    if bytes.len() > TEXT_BYTES_MAX {
+        return Err(too_large(&format!("{} bytes as text", bytes.len()), TEXT_BYTES_MAX));
+    }
+    let record = strict::parse(bytes).map_err(|cause| format!("the record is not JSON: {cause}"))?;
     let mut payload = Vec::with_capacity(bytes.len());
     payload.extend(frame::header(ready.schema_id));
     ready.codec.encode(&record, &mut payload).map_err(|refusal| refusal.to_string())?;
     let key = key(ready, &record, &payload[frame::HEADER_BYTES..])?;
+    // The key is there twice: once more as the record's id.
+    if payload.len() + 2 * key.len() > PAYLOAD_BYTES_MAX {
+        return Err(too_large(&format!("{} bytes", payload.len()), PAYLOAD_BYTES_MAX));
+    }
     let id = String::from_utf8_lossy(&key).into_owned();
     Ok(Outgoing {
         topic: ready.topic.clone(),
@@ -78,10 +84,28 @@ fn key(ready: &Ready, record: &Value, body: &[u8]) -> Result<Vec<u8>, String> {
     Ok(wire::key::key(&values))
 }
 
+/// Kafka takes a million bytes with key and headers. Of a larger record the dead letter has the beginning: nothing of it would
+/// be worse, and so would be a source that can't go on because of one record.
+const PAYLOAD_BYTES_MAX: usize = 900_000;
+/// A record takes many times its text while it is looked at.
+const TEXT_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+fn too_large(size: &str, bytes_max: usize) -> String {
+    format!(
+        "the record has {size}, more than {bytes_max}: leave a field out, or keep the large value elsewhere and send its address"
+    )
+}
+
 fn dead_letter(ready: &Ready, bytes: &[u8], reason: &str) -> Outgoing {
+    let kept = &bytes[..bytes.len().min(PAYLOAD_BYTES_MAX)];
+    let cut = if kept.len() < bytes.len() {
+        format!("; the first {} bytes are kept", kept.len())
+    } else {
+        String::new()
+    };
     let letter = DeadLetter {
         stage: Stage::Producer,
-        reason: reason.to_owned(),
+        reason: format!("{reason}{cut}"),
         topic: ready.topic.to_string(),
         partition: None,
         offset: None,
@@ -93,7 +117,7 @@ fn dead_letter(ready: &Ready, bytes: &[u8], reason: &str) -> Outgoing {
     Outgoing {
         topic: ready.dead_topic.clone(),
         key: None,
-        payload: Some(bytes.to_vec()),
+        payload: Some(kept.to_vec()),
         headers,
         partition: None,
     }
@@ -101,9 +125,10 @@ fn dead_letter(ready: &Ready, bytes: &[u8], reason: &str) -> Outgoing {
 
 /// The id of a record that does not fit, where it can be told.
 fn record_id(ready: &Ready, bytes: &[u8]) -> Option<String> {
-    let record: Value = serde_json::from_slice(bytes).ok()?;
+    let record = strict::parse(bytes.get(..bytes.len().min(TEXT_BYTES_MAX))?).ok()?;
     let values: Option<Vec<&Value>> = ready.stream.key.iter().map(|field| record.get(field)).collect();
-    String::from_utf8(wire::key::key(&values?)).ok()
+    let id = String::from_utf8(wire::key::key(&values?)).ok()?;
+    (id.len() <= model::dead::REASON_BYTES_MAX).then_some(id)
 }
 
 /// Puts the broker's answers, which are those of all but the rejected records, into the request's order.

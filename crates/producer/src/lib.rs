@@ -8,6 +8,7 @@ mod config;
 mod http;
 mod ingest;
 mod streams;
+mod strict;
 
 pub use config::Config;
 
