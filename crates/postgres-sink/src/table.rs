@@ -157,11 +157,13 @@ fn away(cause: sqlx::Error) -> WriteError {
     WriteError::Away(format!("PostgreSQL did not do it: {cause}"))
 }
 
-/// Whether the values are at fault: classes 22 (data exception) and 23 (constraint violation), or a value that can't be sent.
+/// Whether the values are at fault: data exceptions, constraint violations, limits (a key that is too large for an index), or a
+/// value that can't be sent.
 fn is_the_rows(cause: &sqlx::Error) -> bool {
+    const CLASSES: [&str; 3] = ["22", "23", "54"];
     match cause {
         sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+            error.code().is_some_and(|code| CLASSES.iter().any(|class| code.starts_with(class)))
         }
         sqlx::Error::Encode(_) => true,
         _ => false,
