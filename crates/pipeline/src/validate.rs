@@ -88,6 +88,12 @@ fn is_topic_name(name: &str) -> bool {
 fn check_names(pipeline: &Pipeline, found: &mut Found<'_>) {
     for source in pipeline.sources.values() {
         let section = format!("sources.{}", source.name);
+        if !(source.records.is_empty() || source.records.starts_with('/')) {
+            found.say(
+                &section,
+                format!("records = \"{0}\" is no JSON Pointer: write \"/{0}\"", source.records),
+            );
+        }
         match pipeline.streams.get(&source.into) {
             None => found.say(&section, unknown("stream", &source.into, pipeline.streams.keys())),
             Some(stream) => {
@@ -147,6 +153,7 @@ fn check_dag(dag: &Dag, pipeline: &Pipeline, found: &mut Found<'_>) {
             .map_or(1, |i| i + 1);
         found.problems.push(Problem::new(&found.file, line, cause.to_string()));
     }
+    check_templates(found);
     for task in dag.tasks.values() {
         let section = format!("tasks.{}", task.name);
         for parent in task.after.iter().filter(|parent| !dag.tasks.contains_key(*parent)) {
@@ -161,6 +168,28 @@ fn check_dag(dag: &Dag, pipeline: &Pipeline, found: &mut Found<'_>) {
             &format!("tasks.{task}"),
             format!("\"{task}\" waits for itself: its `after` leads back to it"),
         );
+    }
+}
+
+/// Each text of a task may be a template. What it names is known only when it is filled; how it is written is known now.
+fn check_templates(found: &mut Found<'_>) {
+    let table: toml::Table = toml::from_str(found.text).unwrap_or_default();
+    let tasks = table.get("tasks").and_then(toml::Value::as_table);
+    for (name, task) in tasks.into_iter().flatten() {
+        for text in texts(task) {
+            if let Err(cause) = minijinja::Environment::new().template_from_str(text) {
+                found.say(&format!("tasks.{name}"), format!("the template \"{text}\" is not one: {cause}"));
+            }
+        }
+    }
+}
+
+fn texts(value: &toml::Value) -> Vec<&str> {
+    match value {
+        toml::Value::String(text) => vec![text],
+        toml::Value::Array(items) => items.iter().flat_map(texts).collect(),
+        toml::Value::Table(table) => table.values().flat_map(texts).collect(),
+        _ => vec![],
     }
 }
 
