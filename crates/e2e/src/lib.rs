@@ -2,6 +2,14 @@
 //!
 //! This library is what they share: the stack's outside, asked as a user would ask it.
 
+mod folder;
+mod letters;
+mod memory;
+
+pub use folder::Folder;
+pub use letters::Letters;
+pub use memory::Memory;
+
 use cassandra::Cassandra;
 use model::Secret;
 use postgres::PgPool;

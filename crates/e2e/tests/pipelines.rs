@@ -2,63 +2,35 @@
 
 #![allow(clippy::unwrap_used)]
 
-use e2e::World;
+use e2e::{Folder, World};
 use kafka::{Polled, RECORD_ID, Reader, Start};
 use serde_json::json;
-use std::{cell::Cell, collections::BTreeSet, fs, path::PathBuf, time::Duration};
-use test_support::{eventually, unique};
+use std::{cell::Cell, collections::BTreeSet, time::Duration};
+use test_support::eventually;
 
-/// The copy of the configuration that the stack under test reads.
-fn pipelines() -> PathBuf {
-    let stack = std::env::var("MILLRACE_TEST_STACK").expect("run the tests with `make test`");
-    let text = fs::read_to_string(stack).unwrap();
-    let stack: serde_json::Value = serde_json::from_str(&text).unwrap();
-    PathBuf::from(stack["config_dir"].as_str().unwrap()).join("pipelines")
+/// Events with a number, doubled by a job, in a PostgreSQL table.
+fn doubled() -> Folder {
+    let schema =
+        r#"{"type":"record","name":"N","fields":[{"name":"id","type":"string"},{"name":"n","type":"long"}]}"#;
+    Folder::add(&[
+        ("n.avsc", schema),
+        ("double.sql", "SELECT id, n * 2 AS n FROM {p}_in"),
+        ("pipeline.toml", &with_slots(2)),
+    ])
 }
 
-struct Folder {
-    path: PathBuf,
-    name: String,
-}
-
-impl Folder {
-    /// Events with a number, doubled by a job, in a PostgreSQL table.
-    fn add() -> Self {
-        let name = unique("p");
-        let path = pipelines().join(&name);
-        let folder = Self { path, name };
-        let schema = r#"{"type":"record","name":"N","fields":[{"name":"id","type":"string"},{"name":"n","type":"long"}]}"#;
-        fs::create_dir_all(folder.path.join("dags")).unwrap();
-        folder.write("n.avsc", schema);
-        folder.write("double.sql", &format!("SELECT id, n * 2 AS n FROM {}_in", folder.name));
-        folder.write("pipeline.toml", &folder.definition(2));
-        folder
-    }
-
-    fn definition(&self, slots: usize) -> String {
-        let name = &self.name;
-        format!(
-            "[streams.{name}_in]\nschema = \"n.avsc\"\nkey = [\"id\"]\npartitions = 2\n\n[streams.{name}_out]\nschema = \"n.avsc\"\nkey = [\"id\"]\npartitions = 2\n\n\
-             [jobs.{name}_double]\nsql = \"double.sql\"\ninto = \"{name}_out\"\nslots = {slots}\n\n[tables.{name}_t]\nstore = \"postgres\"\nstream = \"{name}_out\"\n"
-        )
-    }
-
-    fn write(&self, file: &str, text: &str) {
-        fs::write(self.path.join(file), text).unwrap();
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.path);
-    }
+fn with_slots(slots: usize) -> String {
+    format!(
+        "[streams.{{p}}_in]\nschema = \"n.avsc\"\nkey = [\"id\"]\npartitions = 2\n\n[streams.{{p}}_out]\nschema = \"n.avsc\"\nkey = [\"id\"]\npartitions = 2\n\n\
+         [jobs.{{p}}_double]\nsql = \"double.sql\"\ninto = \"{{p}}_out\"\nslots = {slots}\n\n[tables.{{p}}_t]\nstore = \"postgres\"\nstream = \"{{p}}_out\"\n"
+    )
 }
 
 #[tokio::test]
 async fn a_pipeline_is_added_edited_and_spoilt_while_it_runs() {
     let world = World::running();
     let analytics = world.postgres("analytics").await;
-    let folder = Folder::add();
+    let folder = doubled();
     let number = |id: &'static str| {
         let (analytics, statement) =
             (analytics.clone(), format!("SELECT n FROM {}_t WHERE id = '{id}'", folder.name));
@@ -80,7 +52,7 @@ async fn a_pipeline_is_added_edited_and_spoilt_while_it_runs() {
     assert_eq!(eventually("the row is there", || number("a")).await, 42);
 
     // A good edit takes effect without a restart: the job's next version adds one.
-    folder.write("double.sql", &format!("SELECT id, n * 2 + 1 AS n FROM {}_in", folder.name));
+    folder.write("double.sql", "SELECT id, n * 2 + 1 AS n FROM {p}_in");
     eventually("the edited job is at work", || async {
         send("b", 21).await;
         number("b").await.filter(|n| *n == 43)
@@ -88,7 +60,7 @@ async fn a_pipeline_is_added_edited_and_spoilt_while_it_runs() {
     .await;
 
     // A bad edit is told with its place and changes nothing.
-    folder.write("double.sql", &format!("SELECT id,\n  nn * 2 AS n FROM {}_in", folder.name));
+    folder.write("double.sql", "SELECT id,\n  nn * 2 AS n FROM {p}_in");
     let told = format!("Not published: {}/double.sql:2", folder.name);
     eventually("the mistake is shown", || async {
         world.page("scheduler", "/").await.contains(&told).then_some(())
@@ -101,7 +73,7 @@ async fn a_pipeline_is_added_edited_and_spoilt_while_it_runs() {
 #[tokio::test]
 async fn a_job_is_cut_into_another_number_of_slots_under_load_and_works_on_each_record_once() {
     let world = World::running();
-    let folder = Folder::add();
+    let folder = doubled();
     let (input, job) = (format!("{}_in", folder.name), format!("{}_double", folder.name));
     let sent = Cell::new(0);
     let send_100 = || async {
@@ -113,7 +85,7 @@ async fn a_job_is_cut_into_another_number_of_slots_under_load_and_works_on_each_
     };
     eventually("the new stream takes records", send_100).await;
     for slots in [1, 2] {
-        folder.write("pipeline.toml", &folder.definition(slots));
+        folder.write("pipeline.toml", &with_slots(slots));
         eventually("the job runs with its new number of slots, and records come all the while", || async {
             send_100().await?;
             let seen = world.get("coordinator", "/api/v1/jobs").await;

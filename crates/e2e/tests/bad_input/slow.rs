@@ -1,0 +1,88 @@
+//! Clients that send a byte now and then must not be felt by others.
+
+use crate::{GROWTH_MIB_MAX, doors, first_good, good};
+use e2e::{Memory, World};
+use std::time::{Duration, Instant};
+use test_support::unique;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    task::JoinSet,
+    time::{interval, timeout},
+};
+
+const SLOW_CLIENTS: usize = 500;
+/// Beside what is twice as long, this much is the machine's: it is shared, and the figures are milliseconds.
+const NOISE: Duration = Duration::from_millis(40);
+
+/// Sends half of a request at a byte a second, until it is cut off. Answers what it was told.
+async fn crawl(address: String, request: String) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let mut answer = vec![];
+    let mut clock = interval(Duration::from_secs(1));
+    for byte in request.bytes().chain(std::iter::repeat(b'a')) {
+        tokio::select! {
+            _ = clock.tick() => if stream.write_all(&[byte]).await.is_err() { break },
+            read = stream.read_buf(&mut answer) => if read.is_ok_and(|n| n > 0) { break } else { break },
+        }
+    }
+    let _ = timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// How long the slowest of a hundred requests but one took.
+async fn p99(world: &World, stream: &str) -> Duration {
+    let mut times = vec![];
+    for _ in 0..100 {
+        let started = Instant::now();
+        let (status, answer) = world.send(stream, &good(&unique("healthy")), "").await;
+        assert_eq!(status, 200, "{answer}");
+        times.push(started.elapsed());
+    }
+    times.sort();
+    times[98]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn five_hundred_slow_clients_are_not_felt_and_are_cut_off() {
+    let (world, doors) = (World::running(), doors());
+    let stream = format!("{}_raw", doors.name);
+    first_good(&world, &stream).await;
+    let memory = Memory::of("producer");
+    let address = world.stack.address("producer").trim_start_matches("http://").to_owned();
+    let alone = p99(&world, &stream).await;
+    let mut clients = JoinSet::new();
+    let path = format!("/v1/streams/{stream}/records");
+    for n in 0..SLOW_CLIENTS {
+        // Half of them have a whole head, and declare a body as large as is allowed.
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 16000000\r\n\r\n");
+        let address = address.clone();
+        clients.spawn(async move {
+            match n % 2 {
+                0 => crawl(address, head).await,
+                _ => crawl_body(address, head).await,
+            }
+        });
+    }
+    let among_them = p99(&world, &stream).await;
+    eprintln!("p99 alone {alone:?}, among {SLOW_CLIENTS} slow clients {among_them:?}");
+    assert!(among_them < 2 * alone + NOISE, "p99 went from {alone:?} to {among_them:?}");
+    let told = timeout(Duration::from_secs(120), clients.join_all()).await.expect("all are cut off");
+    let late = told.iter().filter(|answer| answer.starts_with("HTTP/1.1 408")).count();
+    assert_eq!(late, SLOW_CLIENTS / 2, "who has sent a head is told; {:?}", told.last());
+    memory.assert_within(GROWTH_MIB_MAX);
+}
+
+async fn crawl_body(address: String, head: String) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![];
+    let mut clock = interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            _ = clock.tick() => if stream.write_all(b"a").await.is_err() { break },
+            _ = stream.read_buf(&mut answer) => break,
+        }
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
