@@ -27,7 +27,12 @@ async fn main() -> anyhow::Result<()> {
         let asked = Asked { partition: Some(0), ..Asked::default() };
         pages::messages("users", &asked, LIMIT, Ok(&made_up::found(Utc::now())))
     });
-    let routes = http::routes(State { seen, live: Live::default(), browser }, vec![])
+    let database = service::settings::Postgres {
+        url: "postgres://127.0.0.1:1/none".into(),
+        password: model::Secret::new(""),
+    };
+    let dead = http::Dead::new("127.0.0.1:1", database, "http://127.0.0.1:1");
+    let routes = http::routes(State { seen, live: Live::default(), browser, dead }, vec![])
         .route("/made-up/messages", messages);
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", port)).await?;
     Ok(axum::serve(listener, routes).await?)

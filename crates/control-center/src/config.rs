@@ -11,6 +11,8 @@ pub struct Config {
     pub allowed_hosts: Vec<String>,
     /// Of a topic, shown at once.
     pub messages_max: usize,
+    /// Takes the dead letters that are replayed and that it once refused.
+    pub producer_url: String,
     pub kafka: Kafka,
     pub registry: Registry,
     pub postgres: Postgres,

@@ -1,6 +1,9 @@
 //! Addresses: pages, their patches, and the same as JSON under `/api/v1`.
 
 mod api;
+mod dead;
+
+pub use dead::Dead;
 
 use crate::{
     live::Live,
@@ -28,6 +31,7 @@ pub struct State {
     pub seen: watch::Receiver<Seen>,
     pub live: Live,
     pub browser: Browser,
+    pub dead: Dead,
 }
 
 impl State {
@@ -51,6 +55,7 @@ pub fn routes(state: State, allowed_hosts: Vec<String>) -> Router {
         .route("/schemas", page(View::Schemas))
         .route("/schemas/{name}", named(View::Schema))
         .route("/events", get(events))
+        .merge(dead::routes())
         .nest("/api/v1", api::routes())
         .fallback(nowhere)
         .merge(web::assets())

@@ -1,7 +1,8 @@
 //! Kafka, seen: brokers, topics, messages, consumer groups with their lag, schemas, and the slots of streaming jobs.
 //!
 //! One task asks Kafka, the schema registry and PostgreSQL and keeps the answers in [`Seen`]; pages and JSON are made from
-//! it and never wait for a server. Only messages are read when somebody asks for them. Nothing here changes anything.
+//! it and never wait for a server. Only messages are read when somebody asks for them. Nothing here changes anything, but that
+//! dead letters are sent back when somebody asks.
 
 mod config;
 pub mod http;
@@ -35,7 +36,8 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let browser = Browser::new(&config.kafka.bootstrap, registry.clone(), config.messages_max);
     let (sender, seen) = watch::channel(Seen::default());
     let live = Live::default();
-    let state = http::State { seen: seen.clone(), live: live.clone(), browser };
+    let dead = http::Dead::new(&config.kafka.bootstrap, config.postgres.clone(), &config.producer_url);
+    let state = http::State { seen: seen.clone(), live: live.clone(), browser, dead };
     let routes = http::routes(state, config.allowed_hosts.clone());
     let poll = Poll { config: config.clone(), registry, seen: sender, service: service.clone() };
     let (served, (), ()) = tokio::join!(

@@ -1,5 +1,6 @@
 //! The pages, made from what was seen. Pure.
 
+pub mod dead;
 mod groups;
 mod messages;
 mod overview;
@@ -127,7 +128,13 @@ pub fn said(title: &str, kind: Notice, text: &str) -> Page {
 
 fn frame(title: &str, section: &str, live: Option<String>, body: Markup) -> Page {
     let item = |(href, label): (&str, &str)| NavItem::new(href, label, href == section);
-    let nav = [("/", "Overview"), ("/topics", "Topics"), ("/groups", "Groups"), ("/schemas", "Schemas")];
+    let nav = [
+        ("/", "Overview"),
+        ("/topics", "Topics"),
+        ("/groups", "Groups"),
+        ("/schemas", "Schemas"),
+        ("/deadletters", "Dead letters"),
+    ];
     Page {
         title: title.to_owned(),
         product: "Control Center",

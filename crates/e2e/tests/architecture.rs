@@ -24,7 +24,7 @@ const LAYERS: [&[&str]; 5] = [
     &["model", "schedule"],
     &["wire", "servers"],
     &["kafka", "registry", "postgres", "cassandra", "service", "web"],
-    &["pipeline", "query", "queue", "sink"],
+    &["pipeline", "query", "queue", "sink", "deadletters"],
     &[],
 ];
 const BESIDE: [(&str, &str); 3] = [("query", "pipeline"), ("queue", "pipeline"), ("sink", "pipeline")];

@@ -43,6 +43,10 @@ impl Addresses {
         self.rest("fetcher", "MILLRACE_FETCHER_URL")
     }
 
+    pub fn producer(&self) -> Result<String, Failure> {
+        self.url("producer", "MILLRACE_PRODUCER_URL")
+    }
+
     /// All brokers, with commas between.
     pub fn kafka(&self) -> Result<String, Failure> {
         let brokers = |stack: &Stack| {
@@ -81,10 +85,13 @@ impl Addresses {
     }
 
     fn rest(&self, process: &'static str, variable: &str) -> Result<Rest, Failure> {
+        Rest::new(process, &self.url(process, variable)?)
+    }
+
+    fn url(&self, process: &str, variable: &str) -> Result<String, Failure> {
         let listen =
             || Ok(format!("http://{}", self.setting(process, &["listen"])?.replace("0.0.0.0", "127.0.0.1")));
-        let url = self.find(variable, |stack| stack.addresses.get(process).cloned(), listen)?;
-        Rest::new(process, &url)
+        self.find(variable, |stack| stack.addresses.get(process).cloned(), listen)
     }
 
     fn database(&self, section: &str, name: &str) -> Result<(String, Secret), Failure> {

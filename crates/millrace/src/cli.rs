@@ -14,8 +14,8 @@ pub use runs::{
 };
 pub use stores::{CheckArgs, CqlArgs, SqlArgs};
 pub use streams::{
-    DeadLetter, DeadListArgs, DeadShowArgs, FetchArgs, Job, JobExplainArgs, JobRunArgs, ReadFrom, Source,
-    Topic, TopicListArgs, TopicReadArgs,
+    DeadLetter, DeadListArgs, DeadReplayArgs, DeadShowArgs, FetchArgs, Job, JobExplainArgs, JobRunArgs,
+    ReadFrom, Source, Topic, TopicListArgs, TopicReadArgs,
 };
 
 #[derive(Debug, Parser)]

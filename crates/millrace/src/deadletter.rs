@@ -1,5 +1,7 @@
 //! `millrace deadletter`: records that could not go on, kept byte for byte with the reason.
 
+mod replay;
+
 use kafka::Cluster;
 use serde_json::{Value, json};
 
@@ -13,6 +15,7 @@ pub async fn run(addresses: &Addresses, asked: &DeadLetter) -> Result<(), Failur
     match asked {
         DeadLetter::List(args) => list(addresses, args).await,
         DeadLetter::Show(args) => show(addresses, args).await,
+        DeadLetter::Replay(args) => replay::run(addresses, args).await,
     }
 }
 

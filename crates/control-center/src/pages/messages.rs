@@ -104,7 +104,7 @@ const LINE_CHARS_MAX: usize = 120;
 /// What is folded out of one value: the whole of it is in the JSON of this page.
 const BLOCK_CHARS_MAX: usize = 16_000;
 
-fn value(message: &Message) -> Markup {
+pub(super) fn value(message: &Message) -> Markup {
     // A dead letter is there for its reason.
     let reason = message.header("reason").map(str::to_owned);
     let problem = message.value.as_ref().and_then(|value| value.problem.clone());
@@ -152,7 +152,7 @@ fn headers(message: &Message) -> Markup {
     }
 }
 
-fn cut(text: &str, chars_max: usize) -> String {
+pub(super) fn cut(text: &str, chars_max: usize) -> String {
     match text.char_indices().nth(chars_max) {
         Some((at, _)) => format!("{}…", &text[..at]),
         None => text.to_owned(),

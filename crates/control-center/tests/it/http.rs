@@ -26,7 +26,12 @@ fn routes(seen: Seen) -> Router {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let registry = Registry::new(&format!("http://{NOBODY}")).unwrap();
     let browser = Browser::new(NOBODY, registry, 200);
-    http::routes(State { seen: watch::channel(seen).1, live: Live::default(), browser }, vec![])
+    let database = service::settings::Postgres {
+        url: format!("postgres://{NOBODY}/none"),
+        password: model::Secret::new(""),
+    };
+    let dead = http::Dead::new(NOBODY, database, &format!("http://{NOBODY}"));
+    http::routes(State { seen: watch::channel(seen).1, live: Live::default(), browser, dead }, vec![])
 }
 
 async fn ask(routes: &Router, path: &str, host: &str) -> (StatusCode, String) {

@@ -131,6 +131,8 @@ pub enum DeadLetter {
     List(DeadListArgs),
     /// Show a dead letter: its headers and its payload
     Show(DeadShowArgs),
+    /// Send dead letters back to where they were meant for, each once
+    Replay(DeadReplayArgs),
 }
 
 #[derive(Debug, Args)]
@@ -153,6 +155,33 @@ pub struct DeadShowArgs {
     pub topic: String,
     pub partition: i32,
     pub offset: i64,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    group = clap::ArgGroup::new("which").required(true).args(["offset", "all", "reason"]),
+    after_help = "Example:\n  millrace deadletter replay users-dead --partition 0 --offset 17 --edit corrected.json\n  millrace deadletter replay users-dead --reason \"has no @\""
+)]
+pub struct DeadReplayArgs {
+    pub topic: String,
+    /// Of the one letter
+    #[arg(long, value_name = "N", requires = "offset")]
+    pub partition: Option<i32>,
+    /// The one letter at this offset
+    #[arg(long, value_name = "N", requires = "partition")]
+    pub offset: Option<i64>,
+    /// All letters of the topic
+    #[arg(long)]
+    pub all: bool,
+    /// Those whose reason holds this text
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// Send this JSON record instead of what the one letter holds
+    #[arg(long, value_name = "FILE", requires = "offset")]
+    pub edit: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
