@@ -79,6 +79,9 @@ struct Trigger {
     idempotency_key: Option<String>,
 }
 
+/// It is the key of an index.
+const KEY_BYTES_MAX: usize = 500;
+
 #[utoipa::path(post, path = "/api/v1/dags/{dag}/runs", request_body = Trigger, params(("dag" = String, Path, description = "Its name")),
     responses((status = 200, description = "{run_id, new}"), (status = 404, description = "No such DAG")))]
 async fn trigger(
@@ -88,6 +91,13 @@ async fn trigger(
 ) -> Answer {
     let Json(asked) = body.unwrap_or_default();
     let key = asked.idempotency_key.unwrap_or_else(|| Uuid::new_v4().to_string());
+    if key.is_empty() || key.len() > KEY_BYTES_MAX || key.contains(char::is_control) {
+        let told = format!(
+            "the idempotency_key has {} bytes: give 1 to {KEY_BYTES_MAX}, without control characters",
+            key.len()
+        );
+        return Err(Problem(Trouble(axum::http::StatusCode::BAD_REQUEST, told)));
+    }
     let (run_id, new) = act::trigger_run(&outside, &dag, &key).await?;
     Ok(Json(json!({ "run_id": run_id, "new": new })))
 }
