@@ -19,7 +19,8 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
         service.health.bad("cassandra", "connecting");
         let cassandra = Cassandra::connect(&config.cassandra.hosts).await;
         service.health.good("cassandra");
-        let tables = Tables::new(cassandra, config.cassandra.replication, config.writes_in_flight_max);
+        let tables =
+            Tables::new(cassandra, config.cassandra.replication, config.writes_in_flight_max, service.guards);
         let context = sink::Context::new(
             &service,
             tables,

@@ -11,6 +11,7 @@ use cassandra::{
 };
 use futures::{StreamExt, stream};
 use pipeline::{Direction, Nulls};
+use service::{Break, Guards};
 use sink::{Places, Row, Store, Target, WriteError, Written};
 use std::{
     collections::HashMap,
@@ -25,17 +26,21 @@ pub struct Tables {
     replication: u32,
     writes_in_flight_max: usize,
     prepared: RwLock<HashMap<String, Arc<PreparedStatement>>>,
+    guards: Guards,
 }
 
 type Bound = MaybeUnset<Option<CqlValue>>;
 
 impl Tables {
-    pub fn new(cassandra: Cassandra, replication: u32, writes_in_flight_max: usize) -> Self {
-        Self { cassandra, replication, writes_in_flight_max, prepared: RwLock::default() }
+    pub fn new(cassandra: Cassandra, replication: u32, writes_in_flight_max: usize, guards: Guards) -> Self {
+        Self { cassandra, replication, writes_in_flight_max, prepared: RwLock::default(), guards }
     }
 
     async fn statement(&self, target: &Target) -> Result<Arc<PreparedStatement>, WriteError> {
-        let text = insert(target);
+        let mut text = insert(target);
+        if self.guards.lack(Break::ServerTimestamp) {
+            text = text.replace(VERSION, "");
+        }
         if let Some(known) = self.prepared.read().unwrap_or_else(PoisonError::into_inner).get(&text) {
             return Ok(known.clone());
         }
@@ -101,7 +106,12 @@ impl Tables {
         row: &Row,
     ) -> Result<Result<(), String>, WriteError> {
         let values = match bind(target, row) {
-            Ok(values) => values,
+            Ok(mut values) => {
+                if self.guards.lack(Break::ServerTimestamp) {
+                    values.pop();
+                }
+                values
+            }
             Err(reason) => return Ok(Err(reason)),
         };
         match self.cassandra.session().execute_unpaged(statement, values).await {
@@ -176,13 +186,16 @@ fn create(target: &Target) -> String {
     )
 }
 
+/// The record's place decides which row is newer, not the clock of a server.
+const VERSION: &str = " USING TIMESTAMP ?";
+
 fn insert(target: &Target) -> String {
     let names: Vec<String> = target.columns.iter().map(|column| quoted(&column.name)).collect();
     let marks = vec!["?"; names.len()].join(", ");
     let ttl = target.table.ttl.as_secs();
     let ttl = if ttl == 0 { String::new() } else { format!(" AND TTL {ttl}") };
     format!(
-        "INSERT INTO {}.{} ({}) VALUES ({marks}) USING TIMESTAMP ?{ttl}",
+        "INSERT INTO {}.{} ({}) VALUES ({marks}){VERSION}{ttl}",
         quoted(target.table.place()),
         quoted(&target.table.name),
         names.join(", ")

@@ -16,7 +16,7 @@ use pipeline::{Published, Source};
 use postgres::PgPool;
 use prometheus::IntCounterVec;
 use serde_json::{Map, Value};
-use service::Service;
+use service::{Guards, Service};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
@@ -35,6 +35,7 @@ pub struct Fetcher {
     /// A lock a source: two fetches of one source would fetch the same page. As many as there are sources.
     alone: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     pub(crate) counted: IntCounterVec,
+    pub(crate) guards: Guards,
 }
 
 /// Why a fetch did not come to its end. What was stored before stays stored; the next attempt goes on from there.
@@ -94,6 +95,7 @@ impl Fetcher {
                 help,
                 &["source", "outcome"],
             )?,
+            guards: service.guards,
         })
     }
 

@@ -10,6 +10,7 @@ use crate::{
 use chrono::Utc;
 use pipeline::Source;
 use serde_json::{Map, Value};
+use service::Break;
 use std::time::Duration;
 use wire::fetch::Answer;
 
@@ -69,7 +70,17 @@ impl<'a> Running<'a> {
                     tokio::time::sleep(CONFIRM_AFTER).await;
                     self.ask(&position).await?;
                 }
-                Step::Deliver => self.deliver().await?,
+                Step::Deliver if self.fetcher.guards.lack(Break::CursorBeforeAck) => {
+                    self.walk.delivered();
+                    if let Step::Store(next) = self.walk.step() {
+                        self.store(&next).await?;
+                    }
+                    self.deliver().await?;
+                }
+                Step::Deliver => {
+                    self.deliver().await?;
+                    self.walk.delivered();
+                }
                 Step::Store(next) => self.store(&next).await?,
                 Step::End => return self.finish().await,
             }
@@ -99,7 +110,6 @@ impl<'a> Running<'a> {
         count("fetched", self.page.fetched);
         count("delivered", self.page.delivered);
         count("rejected", self.page.rejected);
-        self.walk.delivered();
         Ok(())
     }
 

@@ -152,6 +152,13 @@ impl Reader {
         self.consumer.commit(&list, CommitMode::Sync).map_err(|cause| refused("to commit offsets", &cause))
     }
 
+    /// Keeps for the group all that was polled, as a client does that commits by itself. What was polled and not yet handled is
+    /// then lost at an end: only a test does this, to show it.
+    pub fn commit_read(&self) -> Result<(), KafkaError> {
+        let read = self.consumer.position().map_err(|cause| refused("to tell its position", &cause))?;
+        self.consumer.commit(&read, CommitMode::Sync).map_err(|cause| refused("to commit offsets", &cause))
+    }
+
     /// What the group has committed for `topic`.
     pub fn committed(&self, topic: &str, partitions: i32) -> Result<Vec<Committed>, KafkaError> {
         let mut list = TopicPartitionList::new();

@@ -3,6 +3,7 @@
 //! Everything here is data and pure functions over it, so that every process means the same by a word.
 
 pub mod dead;
+pub mod guard;
 pub mod incarnation;
 pub mod retry;
 pub mod rule;
@@ -11,6 +12,7 @@ pub mod span;
 pub mod state;
 
 pub use dead::{DeadLetter, Stage};
+pub use guard::{Break, Guards};
 pub use incarnation::Incarnation;
 pub use retry::Retry;
 pub use rule::{ParentCounts, TriggerRule, Verdict};

@@ -12,6 +12,7 @@ pub mod settings;
 
 pub use health::Health;
 pub use metrics::Metrics;
+pub use model::{Break, Guards};
 pub use tokio_util::sync::CancellationToken;
 
 use serde::de::DeserializeOwned;
@@ -25,6 +26,8 @@ pub struct Service {
     pub shutdown: CancellationToken,
     pub health: Health,
     pub metrics: Metrics,
+    /// All of them stand, unless a test took one away.
+    pub guards: Guards,
 }
 
 /// How long a process may take to end after SIGTERM before it is ended by force: the same bound as the README's.
@@ -47,6 +50,13 @@ where
             return ExitCode::from(2);
         }
     };
+    let guards = match guards() {
+        Ok(guards) => guards,
+        Err(problem) => {
+            eprintln!("{process}: {BREAK}: {problem}");
+            return ExitCode::from(2);
+        }
+    };
     match arguments.asked {
         Asked::Run => {}
         Asked::Health => return health::ask(&loaded.listen),
@@ -54,11 +64,22 @@ where
     }
     start_log();
     match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime.block_on(supervise(process, run, loaded.settings)),
+        Ok(runtime) => runtime.block_on(supervise(process, run, loaded.settings, guards)),
         Err(cause) => {
             eprintln!("{process}: cannot start its threads: {cause}");
             ExitCode::FAILURE
         }
+    }
+}
+
+/// Names the guards that a test takes away. Read in debug builds only: what is released always has all of them.
+const BREAK: &str = "MILLRACE_TEST_BREAK";
+
+fn guards() -> Result<Guards, String> {
+    if cfg!(debug_assertions) {
+        Guards::without(&std::env::var(BREAK).unwrap_or_default())
+    } else {
+        Ok(Guards::default())
     }
 }
 
@@ -111,7 +132,7 @@ fn start_log() {
     }
 }
 
-async fn supervise<C, F, R>(process: &str, run: F, settings: C) -> ExitCode
+async fn supervise<C, F, R>(process: &str, run: F, settings: C, guards: Guards) -> ExitCode
 where
     F: FnOnce(Service, C) -> R,
     R: Future<Output = anyhow::Result<()>>,
@@ -122,7 +143,11 @@ where
         shutdown: CancellationToken::new(),
         health: Health::default(),
         metrics: Metrics::default(),
+        guards,
     };
+    if !guards.are_whole() {
+        tracing::warn!(?guards, "a test has taken guards away");
+    }
     let shutdown = service.shutdown.clone();
     tokio::spawn(cancel_on_signal(shutdown.clone()));
     let overdue = async {

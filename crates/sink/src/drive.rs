@@ -10,7 +10,7 @@ use crate::{
 use kafka::{Cluster, KafkaError, Outgoing, RECORD_ID, Record, TopicSpec};
 use model::{DeadLetter, Incarnation, Retry, Stage};
 use pipeline::Stream;
-use service::CancellationToken;
+use service::{Break, CancellationToken};
 use std::time::Duration;
 use wire::passed::Offsets;
 
@@ -71,9 +71,10 @@ impl<'a, S: Store> Drive<'a, S> {
             .await
             .map_err(|cause| cause.to_string())?;
         let places = context.store.places(target, topic.id).await.map_err(|cause| cause.to_string())?;
-        let feed = Feed::start(&context.cluster, &topic.name, &target.table.group(), places.clone())
-            .await
-            .map_err(|cause| cause.to_string())?;
+        let feed =
+            Feed::start(&context.cluster, &topic.name, &target.table.group(), places.clone(), context.guards)
+                .await
+                .map_err(|cause| cause.to_string())?;
         let decoder = Decoder::new(context.registry.clone(), target)?;
         Ok(Self { context, target, life, decoder, feed, next: places.unwrap_or_default() })
     }
@@ -88,6 +89,9 @@ impl<'a, S: Store> Drive<'a, S> {
         }
         if records.is_empty() && self.next == before {
             return Ok(());
+        }
+        if self.context.guards.lack(Break::CommitBeforeWrite) {
+            self.feed.commit(&self.next).await.map_err(|cause| cause.to_string())?;
         }
         let (rows, dead) = self.write(&records).await?;
         // Only now is everything before `next` durable or in quarantine.
@@ -144,6 +148,9 @@ impl<'a, S: Store> Drive<'a, S> {
 
     /// Sends what cannot be a row to the dead letters, with where it came from.
     async fn bury(&self, bad: Vec<Bad>) -> Result<(), String> {
+        if self.context.guards.lack(Break::DropDeadLetters) {
+            return Ok(());
+        }
         let topic: std::sync::Arc<str> = model::dead::topic_of(&self.target.stream.name).into();
         let letters = bad.into_iter().map(|(record, reason)| Outgoing {
             topic: topic.clone(),

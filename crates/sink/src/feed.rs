@@ -1,6 +1,7 @@
 //! Records of a topic as a channel, read by a thread of its own: librdkafka's reader blocks.
 
 use kafka::{Cluster, KafkaError, Polled, Reader, Record, Start};
+use service::{Break, Guards};
 use std::{sync::Arc, time::Duration};
 use tokio::sync::mpsc;
 use wire::passed::Offsets;
@@ -18,6 +19,7 @@ pub struct Feed {
     pub records: mpsc::Receiver<Fed>,
     reader: Arc<Reader>,
     topic: String,
+    guards: Guards,
 }
 
 /// Records that wait between the reader and the store. More would only be memory: the reader has a queue of its own.
@@ -31,6 +33,7 @@ impl Feed {
         topic: &str,
         group: &str,
         places: Option<Offsets>,
+        guards: Guards,
     ) -> Result<Self, KafkaError> {
         let partitions = cluster.topic(topic).await?.partitions;
         let places = match places {
@@ -47,7 +50,7 @@ impl Feed {
         let (sender, records) = mpsc::channel(WAITING_MAX);
         let feeding = reader.clone();
         std::thread::spawn(move || feed(&feeding, &sender));
-        Ok(Self { records, reader, topic: topic.to_owned() })
+        Ok(Self { records, reader, topic: topic.to_owned(), guards })
     }
 
     /// Keeps how far the group is.
@@ -59,6 +62,17 @@ impl Feed {
         committing.await.unwrap_or_else(|cause| {
             Err(KafkaError::Refused { what: "to commit offsets".into(), cause: cause.to_string() })
         })
+    }
+}
+
+impl Drop for Feed {
+    /// Commits nothing: what was read is not written yet. Without that guard it does what a client does that commits by itself.
+    fn drop(&mut self) {
+        if self.guards.lack(Break::NoFlushOnStop)
+            && let Err(cause) = self.reader.commit_read()
+        {
+            tracing::warn!("{cause}");
+        }
     }
 }
 

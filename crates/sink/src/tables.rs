@@ -5,7 +5,7 @@ use kafka::{Cluster, Sender};
 use pipeline::{Published, Store as StoreName, Stream};
 use prometheus::IntCounterVec;
 use registry::Registry;
-use service::{CancellationToken, Health, Service};
+use service::{CancellationToken, Guards, Health, Service};
 use sqlx::PgPool;
 use std::{collections::BTreeMap, sync::Arc};
 use tokio::{sync::watch, task::JoinHandle};
@@ -21,6 +21,7 @@ pub struct Context<S> {
     pub rows: IntCounterVec,
     pub dead: IntCounterVec,
     pub batch_records_max: usize,
+    pub guards: Guards,
 }
 
 impl<S> Clone for Context<S> {
@@ -35,6 +36,7 @@ impl<S> Clone for Context<S> {
             rows: self.rows.clone(),
             dead: self.dead.clone(),
             batch_records_max: self.batch_records_max,
+            guards: self.guards,
         }
     }
 }
@@ -63,6 +65,7 @@ impl<S: Store> Context<S> {
                 &["table"],
             )?,
             batch_records_max,
+            guards: service.guards,
         })
     }
 }

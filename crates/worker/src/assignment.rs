@@ -8,7 +8,7 @@ use crate::{
 };
 use pipeline::Published;
 use registry::Registry;
-use service::{CancellationToken, Service};
+use service::{CancellationToken, Guards, Service};
 use sqlx::{PgPool, Row};
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -88,7 +88,7 @@ async fn look(
             continue;
         }
         let owner = Owner { pool: pool.clone(), worker: service.name.clone(), version: version.clone() };
-        if let Some(work) = work(&current, &job, number, config, registry, owner) {
+        if let Some(work) = work(&current, &job, number, config, registry, owner, service.guards) {
             let running = start(work, version);
             slots.insert((job, number), running);
         }
@@ -114,6 +114,7 @@ fn work(
     config: &Config,
     registry: &Registry,
     owner: Owner,
+    guards: Guards,
 ) -> Option<Work> {
     let (pipeline, declared) = published.job(job)?;
     (pipeline.job_version(declared) == owner.version).then(|| Work {
@@ -124,6 +125,7 @@ fn work(
         registry: registry.clone(),
         owner,
         runtime: tokio::runtime::Handle::current(),
+        guards,
     })
 }
 

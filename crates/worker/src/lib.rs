@@ -11,6 +11,7 @@ mod owner;
 mod progress;
 mod restore;
 mod slot;
+mod writer;
 
 pub use config::Config;
 

@@ -5,6 +5,7 @@ use kafka::{Cluster, Outgoing, RECORD_ID, Record, TopicSpec};
 use model::{DeadLetter, Stage};
 use query::{Commit, DeadRow, Decoder, Job};
 use registry::RegistryError;
+use service::Break;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 use wire::frame;
 
@@ -52,7 +53,8 @@ impl Outputs {
         read: &'a HashMap<(i32, i64), Record>,
     ) -> impl Iterator<Item = Outgoing> + 'a {
         let rows = commit.outputs.iter().map(move |row| self.row(row, read));
-        let dead = commit.dead.iter().map(move |row| self.dead_letter(work, row, read));
+        let kept = !work.guards.lack(Break::DropDeadLetters);
+        let dead = commit.dead.iter().filter(move |_| kept).map(move |row| self.dead_letter(work, row, read));
         let changes = commit.changelog.iter().filter_map(move |change| self.change(change));
         rows.chain(dead).chain(changes)
     }

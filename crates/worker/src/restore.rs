@@ -8,6 +8,7 @@ use crate::{
 use kafka::{Committed, Polled, Progress, Reader, Start};
 use query::{Job, Slot};
 use serde::{Deserialize, Serialize};
+use service::{Break, Guards};
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -172,11 +173,12 @@ impl Inputs {
     }
 
     /// The places to commit, each with what belongs beside it.
-    pub fn progress(&self) -> Vec<Progress> {
+    pub fn progress(&self, guards: Guards) -> Vec<Progress> {
+        let too_low = i64::from(guards.lack(Break::OffsetMinusOne));
         let progress = |(partition, place): (&i32, &Place)| Progress {
             topic: self.stream.clone(),
             partition: *partition,
-            offset: place.next,
+            offset: (place.next - too_low).max(0),
             // Numbers and field names: this can't fail.
             metadata: serde_json::to_string(&place.beside).unwrap_or_default(),
         };

@@ -6,13 +6,14 @@ use crate::{
     owner::Owner,
     progress::{Counts, Progress},
     restore::{self, Inputs},
+    writer::Writer,
 };
-use kafka::{Polled, Reader, Record, TransactionError, Transactional};
+use kafka::{Polled, Reader, Record, TransactionError};
 use model::Retry;
 use pipeline::{Job, Pipeline};
 use query::{Decoder, InRecord};
 use registry::Registry;
-use service::CancellationToken;
+use service::{Break, CancellationToken, Guards};
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
@@ -28,16 +29,17 @@ pub struct Work {
     pub owner: Owner,
     /// For the few questions that are asked asynchronously.
     pub runtime: tokio::runtime::Handle,
+    pub guards: Guards,
 }
 
 const PAUSE: Retry = Retry::new(u32::MAX, Duration::from_millis(200), Duration::from_secs(5));
 
 /// Runs until it is stopped or fenced. After any other failure everything is made anew from Kafka.
 pub fn run(work: &Work, stop: &CancellationToken, progress: &Progress) {
-    let mut failed = 0;
+    let (mut failed, mut reused) = (0, None);
     while !stop.is_cancelled() {
         progress.set("starting", None);
-        match go_on(work, stop, progress) {
+        match go_on(work, stop, progress, &mut reused) {
             Ok(()) => return,
             Err(Failure::Fenced) => {
                 tracing::warn!(
@@ -84,12 +86,36 @@ fn wait(stop: &CancellationToken, pause: Duration) {
     }
 }
 
-fn go_on(work: &Work, stop: &CancellationToken, progress: &Progress) -> Result<(), Failure> {
+/// Fences the former owner first: only then are the committed offsets and the changelog final.
+fn go_on(
+    work: &Work,
+    stop: &CancellationToken,
+    progress: &Progress,
+    reused: &mut Option<Writer>,
+) -> Result<(), Failure> {
+    let mut writer = match reused.take() {
+        Some(writer) => writer,
+        None => Writer::new(work).map_err(transaction)?,
+    };
+    let ended = write_on(work, stop, progress, &mut writer);
+    // After a failure the writer's transaction may still end at the broker, some time. A new writer cannot be hit by that.
+    if ended.is_err() && work.guards.lack(Break::NoRecycle) {
+        *reused = Some(writer);
+    }
+    ended
+}
+
+fn write_on(
+    work: &Work,
+    stop: &CancellationToken,
+    progress: &Progress,
+    writer: &mut Writer,
+) -> Result<(), Failure> {
     let mut running = Running::start(work)?;
     progress.set("running", None);
     running.report(progress);
     while !stop.is_cancelled() {
-        running.round(work, progress)?;
+        running.round(work, progress, writer)?;
     }
     Ok(())
 }
@@ -97,19 +123,15 @@ fn go_on(work: &Work, stop: &CancellationToken, progress: &Progress) -> Result<(
 struct Running {
     slot: query::Slot,
     decoder: Decoder,
-    producer: Transactional,
     reader: Reader,
     inputs: Inputs,
     outputs: Outputs,
 }
 
 impl Running {
-    /// Fences the former owner first: only then are the committed offsets and the changelog final.
     fn start(work: &Work) -> Result<Self, Failure> {
         let job = query::compile(&query::JobSpec::of(&work.pipeline, &work.job))?;
         let outputs = work.runtime.block_on(Outputs::prepare(work, &job))?;
-        let id = work.job.transactional_id(work.number);
-        let producer = Transactional::new(&work.config.kafka.bootstrap, &id).map_err(transaction)?;
         let mut slot = query::Slot::new(&job)?;
         work.runtime.block_on(work.owner.check(work))?;
         let (reader, inputs) = restore::inputs(work, &job, &mut slot)?;
@@ -117,11 +139,11 @@ impl Running {
         let stream = &work.pipeline.streams[&inputs.stream];
         let decoder = Decoder::new(&stream.avsc)?;
         tracing::info!(job = work.job.name, slot = work.number, partitions = ?inputs.partitions(), state_rows = slot.state_rows(), "slot runs");
-        Ok(Self { slot, decoder, producer, reader, inputs, outputs })
+        Ok(Self { slot, decoder, reader, inputs, outputs })
     }
 
     /// Gathers records for one commit interval, and commits what comes of them.
-    fn round(&mut self, work: &Work, progress: &Progress) -> Result<(), Failure> {
+    fn round(&mut self, work: &Work, progress: &Progress, writer: &mut Writer) -> Result<(), Failure> {
         let records = self.gather(work)?;
         let payloads = self.push(work, records)?;
         for partition in self.inputs.newly_idle() {
@@ -135,11 +157,11 @@ impl Running {
         }
         self.inputs.see_watermarks(&commit.watermarks);
         self.inputs.count(counts(&commit));
-        self.producer.begin().map_err(transaction)?;
+        writer.begin().map_err(transaction)?;
         for record in self.outputs.records(work, &commit, &payloads) {
-            self.producer.send(&record).map_err(transaction)?;
+            writer.send(record).map_err(transaction)?;
         }
-        self.producer.commit(&self.inputs.progress(), &self.reader).map_err(transaction)?;
+        writer.commit(&self.inputs.progress(work.guards), &self.reader).map_err(transaction)?;
         self.slot.applied();
         self.inputs.committed();
         self.report(progress);

@@ -178,6 +178,7 @@ fn start(listen: &str, base: &str, postgres: Postgres) -> CancellationToken {
         shutdown: shutdown.clone(),
         health: Health::default(),
         metrics: Metrics::default(),
+        guards: Default::default(),
     };
     let config = Config {
         listen: listen.into(),
