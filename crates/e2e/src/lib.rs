@@ -1,6 +1,17 @@
 //! End-to-end tests on the running stack: the first tests to read are `tests/life_of_a_record.rs` and `tests/life_of_a_run.rs`.
 //!
-//! This library is what they share: the stack's outside, asked as a user would ask it.
+//! This library is what they share: the stack's outside, asked as a user would ask it ([`World`]), and for the fault tests a
+//! [`Fleet`] of their own, whose processes are killed while a [`Story`] is told.
+
+pub mod chaos;
+pub mod evidence;
+mod fleet;
+mod places;
+pub mod probe;
+mod story;
+
+pub use fleet::{Fleet, OURS, Signal};
+pub use story::{REST_MAX, Story};
 
 mod folder;
 mod letters;

@@ -1,0 +1,129 @@
+//! Where a fleet is: folders, ports, configuration.
+
+use anyhow::{Context, bail};
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+pub struct Place {
+    pub binaries: PathBuf,
+    pub folder: PathBuf,
+    pub home: PathBuf,
+    pub config: PathBuf,
+    ports: BTreeMap<&'static str, u16>,
+}
+
+const SERVERS: [&str; 6] = ["zookeeper", "kafka", "cassandra", "cassandra_storage", "registry", "postgres"];
+
+/// How often each fault of the API happens; together more than every third answer is bad.
+const API_FAULTS: &str = "429:0.05,500:0.05,slow:0.05,empty:0.05,badjson:0.05,reset:0.05,endless:0.05";
+
+impl Place {
+    /// Free ports, and a configuration with the one pipeline of the fault tests. What an earlier run left is wiped.
+    pub fn prepare(name: &str) -> anyhow::Result<Self> {
+        let binaries = std::env::var("MILLRACE_TEST_BINARIES").context("run the tests with `make test`")?;
+        let binaries = fs::canonicalize(binaries)?;
+        let folder = binaries.parent().context("a target folder")?.join("test-faults").join(name);
+        let (home, config) = (folder.join("home"), folder.join("config"));
+        let names: Vec<&'static str> = SERVERS.into_iter().chain(super::OURS.map(|(name, _)| name)).collect();
+        let ports = names.iter().copied().zip(servers::free_ports(names.len())?).collect();
+        let place = Self { binaries, folder, home, config, ports };
+        // Where there was nothing to stop, there is no configuration to stop it by either.
+        let _ = place.millrace(&["down", "--wipe"]);
+        place.configure()?;
+        fs::create_dir_all(place.folder.join("logs"))?;
+        Ok(place)
+    }
+
+    fn configure(&self) -> anyhow::Result<()> {
+        let own = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let _ = fs::remove_dir_all(&self.folder);
+        fs::create_dir_all(&self.config)?;
+        for entry in fs::read_dir(own.join("../../config"))?.flatten() {
+            if entry.path().is_file() {
+                fs::copy(entry.path(), self.config.join(entry.file_name()))?;
+            }
+        }
+        let pipeline = self.config.join("pipelines/faults");
+        copy(&own.join("pipelines/faults"), &pipeline)?;
+        fs::write(pipeline.join("event.avsc"), checker::SCHEMA)?;
+        Ok(())
+    }
+
+    /// Runs `millrace` for this fleet's servers.
+    pub fn millrace(&self, arguments: &[&str]) -> anyhow::Result<()> {
+        let mut command = Command::new(self.binaries.join("millrace"));
+        command.args(arguments).env("MILLRACE_HOME", &self.home).env("MILLRACE_CONFIG_DIR", &self.config);
+        for server in SERVERS {
+            command.env(format!("MILLRACE_PORTS_{}", server.to_uppercase()), self.port(server).to_string());
+        }
+        let output = command.output().context("run millrace")?;
+        if !output.status.success() {
+            bail!("millrace {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    }
+
+    fn port(&self, name: &str) -> u16 {
+        self.ports.get(name).copied().unwrap_or_default()
+    }
+
+    pub fn address(&self, name: &str) -> String {
+        servers::local(self.port(name))
+    }
+
+    pub fn url(&self, name: &str) -> String {
+        format!("http://{}", self.address(name))
+    }
+
+    pub fn postgres_url(&self, database: &str) -> String {
+        format!("postgres://{}@{}/{database}", servers::POSTGRES_USER, self.address("postgres"))
+    }
+
+    pub fn password_file(&self) -> PathBuf {
+        self.home.join("secrets/postgres")
+    }
+
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.folder.join("logs").join(format!("{name}.log"))
+    }
+
+    /// What a process of ours is told beside its file.
+    pub fn environment(&self, name: &str) -> Vec<(&'static str, String)> {
+        let password = self.password_file().display().to_string();
+        vec![
+            ("MILLRACE_NAME", name.into()),
+            ("MILLRACE_LISTEN", self.address(name)),
+            ("MILLRACE_KAFKA_BOOTSTRAP", self.address("kafka")),
+            ("MILLRACE_REGISTRY_URL", format!("{}{}", self.url("registry"), servers::REGISTRY_API)),
+            ("MILLRACE_POSTGRES_URL", self.postgres_url("millrace")),
+            ("MILLRACE_POSTGRES_PASSWORD_FILE", password.clone()),
+            ("MILLRACE_ANALYTICS_URL", self.postgres_url("analytics")),
+            ("MILLRACE_ANALYTICS_PASSWORD_FILE", password),
+            ("MILLRACE_CASSANDRA_HOSTS", self.address("cassandra")),
+            ("MILLRACE_PRODUCER_URL", self.url("producer")),
+            ("MILLRACE_FETCHER_URL", self.url("fetcher")),
+            ("MILLRACE_CONFIG_DIR", self.config.display().to_string()),
+            ("USERS_API", self.url("users-api")),
+            ("MILLRACE_USERS_MAX", "0".into()),
+            ("MILLRACE_FAULT", API_FAULTS.into()),
+            ("MILLRACE_SLOW", "3s".into()),
+        ]
+    }
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)?.flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}

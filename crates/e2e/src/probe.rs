@@ -1,0 +1,100 @@
+//! How long until a process gives its first new result: something is asked of it again and again until it is there.
+
+use crate::Fleet;
+use anyhow::bail;
+use checker::{Event, Fate};
+use serde_json::{Value, json};
+use std::time::{Duration, Instant};
+
+/// What does not come back within this has not come back.
+const BACK_MAX: Duration = Duration::from_secs(60);
+/// Enough keys for each partition, so for each slot.
+const PROBES: i64 = 12;
+
+/// Waits for the first new result of a process that was killed at `since`. Answers how long it took.
+pub async fn first_result(fleet: &Fleet, name: &str, since: Instant) -> anyhow::Result<Duration> {
+    let tag = test_support::unique("probe");
+    match name {
+        "producer" => send(fleet, &tag).await?,
+        "worker-1" | "worker-2" | "postgres-sink" => {
+            send(fleet, &tag).await?;
+            fleet
+                .within(BACK_MAX, &format!("{name}: rows in PostgreSQL"), || in_postgres(fleet, &tag))
+                .await?;
+        }
+        "cassandra-sink" => {
+            send(fleet, &tag).await?;
+            fleet.within(BACK_MAX, "rows in Cassandra", || in_cassandra(fleet, &tag)).await?;
+        }
+        "scheduler" => fleet.within(BACK_MAX, "a run ends", || run_ends(fleet, &tag)).await?,
+        "fetcher" => fleet.within(BACK_MAX, "a fetch ends", || fetched(fleet, "one")).await?,
+        other => fleet.ready(other).await?,
+    }
+    Ok(since.elapsed())
+}
+
+fn probes(tag: &str) -> impl Iterator<Item = Event> + '_ {
+    (0..PROBES).map(move |n| Event {
+        id: format!("{tag}-{n}"),
+        key: format!("{tag}-{n}"),
+        seq: 1,
+        at: 0,
+        fate: Fate::Clean,
+    })
+}
+
+async fn send(fleet: &Fleet, tag: &str) -> anyhow::Result<()> {
+    let at = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH)?.as_millis() as i64;
+    let lines: Vec<String> = probes(tag).map(|event| Event { at, ..event }.payload()).collect();
+    let url = format!("{}/v1/streams/events/records", fleet.url("producer"));
+    let sent = || async {
+        let asked =
+            fleet.http.post(&url).header("content-type", "application/x-ndjson").body(lines.join("\n"));
+        asked.send().await.is_ok_and(|answer| answer.status().is_success())
+    };
+    fleet.within(BACK_MAX, "the producer takes records", sent).await
+}
+
+async fn in_postgres(fleet: &Fleet, tag: &str) -> bool {
+    let counted =
+        sqlx::query_scalar::<_, i64>("SELECT count(*) FROM newest_events WHERE starts_with(key, $1)");
+    counted.bind(tag).fetch_one(&fleet.analytics).await.is_ok_and(|n| n == PROBES)
+}
+
+async fn in_cassandra(fleet: &Fleet, tag: &str) -> bool {
+    let ids: Vec<String> = probes(tag).map(|event| format!("'{}'", event.id)).collect();
+    let question = format!("SELECT id FROM millrace.events_by_id WHERE id IN ({})", ids.join(", "));
+    fleet.cassandra.query(&question).await.is_ok_and(|answer| answer.rows.len() as i64 == PROBES)
+}
+
+/// One fetch of a source, with an attempt of its own.
+pub async fn fetched(fleet: &Fleet, source: &str) -> bool {
+    fetch(fleet, source).await.is_ok()
+}
+
+/// Asks the fetcher for one fetch. Answers what it says that it did.
+pub async fn fetch(fleet: &Fleet, source: &str) -> anyhow::Result<Value> {
+    let body = json!({ "source": source, "attempt_id": uuid::Uuid::new_v4(), "run_id": null, "task": null });
+    let answer = fleet
+        .http
+        .post(format!("{}/v1/fetch", fleet.url("fetcher")))
+        .timeout(Duration::from_secs(120))
+        .json(&body)
+        .send()
+        .await?;
+    if !answer.status().is_success() {
+        bail!("{}: {}", answer.status(), answer.text().await?);
+    }
+    Ok(answer.json().await?)
+}
+
+/// Triggers the DAG `look`, again and again with one key, until its run has ended well.
+async fn run_ends(fleet: &Fleet, key: &str) -> bool {
+    let base = format!("{}/api/v1", fleet.url("scheduler"));
+    let asked = fleet.http.post(format!("{base}/dags/look/runs")).json(&json!({ "idempotency_key": key }));
+    let Ok(answer) = asked.send().await else { return false };
+    let Ok(run) = answer.json::<Value>().await else { return false };
+    let Some(id) = run["run_id"].as_str() else { return false };
+    let Ok(answer) = fleet.http.get(format!("{base}/runs/{id}")).send().await else { return false };
+    answer.json::<Value>().await.is_ok_and(|found| found["run"]["state"] == "success")
+}
