@@ -1,6 +1,6 @@
 //! The check: what was told against what is there. Pure.
 
-use crate::{Evidence, Fate, Finding, Ledger, Message, Outcome, Report, Shape, Table};
+use crate::{Evidence, Fate, Finding, Ledger, Marker, Message, Outcome, Report, Shape, Table};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Compares a ledger with the evidence, station by station: what comes before is the measure of what comes after.
@@ -17,8 +17,16 @@ pub fn check(ledger: &Ledger, evidence: &Evidence) -> Report {
     evidence.tables.iter().for_each(|table| stored(table, &evidence.clean, found));
     windows(evidence, found);
     places(evidence, found);
-    markers(evidence, found);
+    found.extend(markers(&evidence.markers));
     report
+}
+
+/// What is in one place and not in the other, where ids are all that is known.
+pub fn same(place: &str, expected: &BTreeSet<String>, there: &BTreeSet<String>) -> Vec<Finding> {
+    let lost = expected.difference(there).map(|id| Finding::Lost { id: id.clone(), place: place.into() });
+    let phantom =
+        there.difference(expected).map(|id| Finding::Phantom { id: id.clone(), place: place.into() });
+    lost.chain(phantom).collect()
 }
 
 fn looked_at(ledger: &Ledger, evidence: &Evidence) -> BTreeMap<&'static str, u64> {
@@ -199,21 +207,18 @@ fn places(evidence: &Evidence, found: &mut Vec<Finding>) {
 }
 
 /// All or nothing, and as the writer was told.
-fn markers(evidence: &Evidence, found: &mut Vec<Finding>) {
-    for marker in &evidence.markers {
-        let right = match marker.outcome {
-            Outcome::Ok => marker.seen == marker.written,
-            Outcome::Fail => marker.seen == 0,
-            Outcome::Unknown => marker.seen == 0 || marker.seen == marker.written,
-        };
-        if !right {
-            found.push(Finding::Torn {
-                marker: marker.id.clone(),
-                seen: marker.seen,
-                written: marker.written,
-            });
-        }
-    }
+pub fn markers(markers: &[Marker]) -> Vec<Finding> {
+    let is_right = |marker: &&Marker| match marker.outcome {
+        Outcome::Ok => marker.seen == marker.written,
+        Outcome::Fail => marker.seen == 0,
+        Outcome::Unknown => marker.seen == 0 || marker.seen == marker.written,
+    };
+    let torn = |marker: &Marker| Finding::Torn {
+        marker: marker.id.clone(),
+        seen: marker.seen,
+        written: marker.written,
+    };
+    markers.iter().filter(|marker| !is_right(marker)).map(torn).collect()
 }
 
 #[cfg(test)]

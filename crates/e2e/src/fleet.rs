@@ -113,6 +113,21 @@ impl Fleet {
         self.children.lock().unwrap_or_else(PoisonError::into_inner).get(name).map(Child::pid)
     }
 
+    /// After a story that broke off: everything runs again, nothing is stopped, all guards stand.
+    pub async fn mend(&self) -> anyhow::Result<()> {
+        for server in servers::read_states(&self.place.home).unwrap_or_default() {
+            let _ = self.signal_server(&server.name, Signal::CONT);
+        }
+        for (name, _) in OURS {
+            let _ = self.kill(name);
+            self.start_one(name, "")?;
+        }
+        for (name, _) in OURS {
+            self.ready(name).await?;
+        }
+        Ok(())
+    }
+
     fn take(&self, name: &str) -> anyhow::Result<Child> {
         let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
         children.remove(name).with_context(|| format!("{name} does not run"))

@@ -1,7 +1,7 @@
 //! A good history, and the same one with each kind of damage: each is found, and nothing else is.
 
 use super::*;
-use crate::{Event, Marker, Row, Window};
+use crate::{Event, Row, Window};
 
 /// Twelve events over three keys, written, worked on and stored as it should be. Each sixth is filtered, each sixth is dead.
 fn good() -> (Ledger, Evidence) {
@@ -185,4 +185,19 @@ fn a_marker_is_seen_as_its_writer_was_told() {
     for (outcome, expected) in cases {
         assert_eq!([0, 1, 2, 3].map(|times| seen(outcome, times)), expected, "{outcome:?}");
     }
+}
+
+#[test]
+fn ids_that_are_in_one_place_only_are_found() {
+    let ids = |ids: &[&str]| ids.iter().map(|id| id.to_string()).collect::<BTreeSet<_>>();
+    let found = same("there", &ids(&["a", "b"]), &ids(&["b", "c"]));
+    let place = || "there".to_owned();
+    assert_eq!(
+        found,
+        [
+            Finding::Lost { id: "a".into(), place: place() },
+            Finding::Phantom { id: "c".into(), place: place() }
+        ]
+    );
+    assert_eq!(same("there", &ids(&["a"]), &ids(&["a"])), []);
 }

@@ -71,7 +71,24 @@ impl Child {
     }
 }
 
+/// Sends a signal. A stop is waited for: a fault that never happened must not pass for one.
 pub fn send(pid: u32, signal: Signal) -> anyhow::Result<()> {
-    let pid = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).context("a process id")?;
-    rustix::process::kill_process(pid, signal).with_context(|| format!("send {signal:?} to {pid:?}"))
+    let raw = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw).context("a process id")?;
+    rustix::process::kill_process(raw, signal).with_context(|| format!("send {signal:?} to {pid}"))?;
+    if signal == Signal::STOP {
+        let asked = Instant::now();
+        while !is_stopped(pid)? {
+            if asked.elapsed() > STOP_MAX {
+                bail!("process {pid} does not stop on SIGSTOP");
+            }
+            std::thread::yield_now();
+        }
+    }
+    Ok(())
+}
+
+/// The state stands behind the name in parentheses: `T` is stopped.
+fn is_stopped(pid: u32) -> anyhow::Result<bool> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    Ok(stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T')))
 }

@@ -1,0 +1,67 @@
+//! Each guard is needed: its scene is good with it, and without it the checker finds the damage that it stands against.
+
+use crate::scenes::{self, Ended};
+use anyhow::bail;
+use checker::Report;
+use e2e::Fleet;
+use model::guard::BREAKS;
+
+/// What the checker must find without each guard: the beginning of one kind of finding.
+const DAMAGE: [(&str, &str); BREAKS.len()] = [
+    ("ack-early", "lost in the input"),
+    ("commit-before-write", "lost in table events_by_id"),
+    ("no-transaction", "doubled in the output"),
+    ("no-fence", "doubled in the output"),
+    ("server-timestamp", "stale in table events_by_key"),
+    ("offset-minus-one", "doubled in the output"),
+    ("no-recycle", "lost in the output"),
+    ("cursor-before-ack", "lost in the topic"),
+    ("no-flush-on-stop", "lost in table events_by_id"),
+    ("drop-dead-letters", "lost in the dead letters"),
+];
+
+async fn scene(fleet: &Fleet, of: &str, breaks: &str) -> anyhow::Result<Report> {
+    match of {
+        "ack-early" => scenes::producer_killed_before_the_broker_answers(fleet, breaks).await,
+        "commit-before-write" => {
+            scenes::sink_ends_before_the_store_answers(fleet, breaks, Ended::Killed).await
+        }
+        "no-transaction" | "offset-minus-one" => scenes::workers_killed(fleet, breaks).await,
+        "no-fence" => Ok(scenes::zombie(fleet, breaks).await?.2),
+        "server-timestamp" => scenes::a_batch_full_of_one_key(fleet, breaks).await,
+        "no-recycle" => scenes::transactions_time_out(fleet, breaks).await,
+        "cursor-before-ack" => scenes::fetcher_killed_before_the_producer_answers(fleet, breaks).await,
+        "no-flush-on-stop" => scenes::sink_ends_before_the_store_answers(fleet, breaks, Ended::Asked).await,
+        "drop-dead-letters" => scenes::dead_letters(fleet, breaks).await,
+        other => bail!("there is no scene for the guard \"{other}\""),
+    }
+}
+
+/// Scenes that another story, or another guard, has told with all guards already.
+const TOLD_BEFORE: [&str; 3] = ["no-fence", "no-recycle", "offset-minus-one"];
+
+pub async fn each_guard_is_needed(fleet: &Fleet) -> anyhow::Result<String> {
+    let asked = std::env::var("MILLRACE_GUARDS").unwrap_or_default();
+    let mut told = vec![];
+    for (name, _) in
+        BREAKS.iter().filter(|(name, _)| asked.is_empty() || asked.split(',').any(|one| one == *name))
+    {
+        if !TOLD_BEFORE.contains(name) {
+            let with = scene(fleet, name, "").await?;
+            if !with.is_clean() {
+                bail!("{name}: with all guards: {with}");
+            }
+        }
+        let without = scene(fleet, name, name).await?;
+        let Some((_, damage)) = DAMAGE.iter().find(|(known, _)| known == name) else {
+            bail!("{name}: nobody says what must be found without it");
+        };
+        if !without.kinds().contains_key(*damage) {
+            bail!("{name}: without it \"{damage}\" is not found: the scene tests nothing. {without}");
+        }
+        let kinds: Vec<String> = without.kinds().iter().map(|(kind, n)| format!("{n} × {kind}")).collect();
+        println!("    without {name}: {}", kinds.join(", "));
+        told.push(*name);
+    }
+    Ok(format!("{} guards taken away, each one missed: {}", told.len(), told.join(", ")))
+}

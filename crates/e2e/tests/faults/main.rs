@@ -1,0 +1,70 @@
+//! Faults on the real servers, one after the other, on a fleet of their own. After each the checker looks at every id.
+//!
+//! One test, because what is killed cannot be shared: the stories are told in turn, and all failures are told together.
+//! `MILLRACE_FAULTS=kills,zombie` tells some of them only; `MILLRACE_KILLS` is how many kills the first of them makes.
+
+#![allow(clippy::unwrap_used)]
+
+mod api;
+mod guards;
+mod ours;
+mod scenes;
+mod servers;
+
+use checker::Report;
+use e2e::Fleet;
+use futures::FutureExt;
+use std::{future::Future, panic::AssertUnwindSafe, pin::Pin, time::Instant};
+
+type Told<'a> = Pin<Box<dyn Future<Output = anyhow::Result<String>> + 'a>>;
+type Tell = for<'a> fn(&'a Fleet) -> Told<'a>;
+
+const STORIES: [(&str, Tell); 11] = [
+    ("kills", |fleet| Box::pin(ours::killed_again_and_again(fleet))),
+    ("term", |fleet| Box::pin(ours::asked_to_end_under_load(fleet))),
+    ("zombie", |fleet| Box::pin(ours::a_worker_that_was_taken_for_gone(fleet))),
+    ("broker", |fleet| Box::pin(servers::a_broker_is_killed(fleet))),
+    ("broker-stopped", |fleet| Box::pin(servers::a_broker_stands_still(fleet))),
+    ("cassandra", |fleet| Box::pin(servers::cassandra_is_killed_and_stands_still(fleet))),
+    ("postgres", |fleet| Box::pin(servers::postgresql_is_killed(fleet))),
+    ("postgres-connections", |fleet| Box::pin(servers::connections_to_postgresql_are_cut(fleet))),
+    ("registry", |fleet| Box::pin(servers::the_registry_stands_still(fleet))),
+    ("api", |fleet| Box::pin(api::every_user_of_an_api_that_misbehaves(fleet))),
+    ("guards", |fleet| Box::pin(guards::each_guard_is_needed(fleet))),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_doubled_whatever_breaks() {
+    let asked = std::env::var("MILLRACE_FAULTS").unwrap_or_default();
+    let is_asked = |name: &str| asked.is_empty() || asked.split(',').any(|one| one == name);
+    let fleet = Fleet::start("faults").await.unwrap();
+    let mut failed = vec![];
+    for (name, tell) in STORIES.into_iter().filter(|(name, _)| is_asked(name)) {
+        let started = Instant::now();
+        let told = AssertUnwindSafe(tell(&fleet)).catch_unwind().await;
+        let seconds = started.elapsed().as_secs();
+        match told {
+            Ok(Ok(outcome)) => println!("{name}: good, {seconds} s\n{}", indented(&outcome)),
+            Ok(Err(cause)) => failed.push(format!("{name}: {cause:#}")),
+            Err(_) => failed.push(format!("{name}: panicked, see above")),
+        }
+        if failed.last().is_some_and(|last| last.starts_with(&format!("{name}:"))) {
+            println!("{name}: FAILED, {seconds} s: {}", failed.last().unwrap());
+            fleet.mend().await.unwrap();
+        }
+    }
+    drop(fleet);
+    assert!(failed.is_empty(), "{} stories failed:\n{}", failed.len(), failed.join("\n"));
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+}
+
+/// The report as text where it has no finding, else as an error.
+fn clean(report: Report) -> anyhow::Result<String> {
+    match report.is_clean() {
+        true => Ok(report.to_string().trim_end().to_owned()),
+        false => Err(anyhow::anyhow!("{report}")),
+    }
+}

@@ -1,0 +1,221 @@
+//! Faults that a guard stands against. Each scene is told with the guard, and once without it.
+
+use anyhow::Context;
+use checker::{Finding, Report, load::Load};
+use e2e::{Fleet, REST_MAX, Signal, Story, evidence::By, probe};
+use kafka::cluster::End;
+use std::{
+    collections::BTreeSet,
+    time::{Duration, Instant},
+};
+
+const WORKERS: [&str; 2] = ["worker-1", "worker-2"];
+
+async fn restart_workers(fleet: &Fleet, breaks: &str) -> anyhow::Result<()> {
+    for worker in WORKERS {
+        fleet.term(worker).await?;
+        fleet.start_one(worker, breaks)?;
+    }
+    for worker in WORKERS {
+        fleet.ready(worker).await?;
+    }
+    Ok(())
+}
+
+/// Waits until `holds`, or for so long: without its guard a process goes a step further than it may.
+async fn at_most<F: Future<Output = bool>>(limit: Duration, mut holds: impl FnMut() -> F) {
+    let started = Instant::now();
+    while started.elapsed() < limit && !holds().await {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The broker stands still, the producer is killed with records on their way.
+pub async fn producer_killed_before_the_broker_answers(
+    fleet: &Fleet,
+    breaks: &str,
+) -> anyhow::Result<Report> {
+    fleet.restart("producer", breaks).await?;
+    let mut story = Story::begin(fleet, "ack").await?;
+    story.load(story.events());
+    story.goes_on(100).await?;
+    fleet.signal_server("kafka", Signal::STOP)?;
+    let before = story.acknowledged()?;
+    at_most(Duration::from_secs(2), || async { story.acknowledged().is_ok_and(|now| now > before + 400) })
+        .await;
+    let killed = fleet.kill("producer");
+    fleet.signal_server("kafka", Signal::CONT)?;
+    killed?;
+    fleet.start_one("producer", "")?;
+    fleet.ready("producer").await?;
+    story.check(By::Ours, REST_MAX).await
+}
+
+/// How a sink ends while its store stands still.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Ended {
+    Killed,
+    Asked,
+}
+
+/// Cassandra stands still, so a batch is read and not written; then the sink ends.
+pub async fn sink_ends_before_the_store_answers(
+    fleet: &Fleet,
+    breaks: &str,
+    ended: Ended,
+) -> anyhow::Result<Report> {
+    fleet.restart("cassandra-sink", breaks).await?;
+    let story = Story::begin(fleet, "sink").await?;
+    let few = Load { lanes: 1, ..story.events() };
+    story.burst(&few, 1).await?;
+    fleet.signal_server("cassandra", Signal::STOP)?;
+    let told = async {
+        story.burst(&few, 5).await?;
+        let passed = || async {
+            let ends = fleet.cluster.ends("events_clean", End::Stable).await.unwrap_or_default();
+            let committed = fleet.cluster.committed("sink.events_by_id").await.unwrap_or_default();
+            committed.get("events_clean").is_some_and(|places| places.has_passed(&ends))
+        };
+        at_most(Duration::from_secs(2), passed).await;
+        match ended {
+            Ended::Killed => fleet.kill("cassandra-sink").map(drop),
+            Ended::Asked => fleet.term("cassandra-sink").await.map(drop),
+        }
+    };
+    let told = told.await;
+    fleet.signal_server("cassandra", Signal::CONT)?;
+    told?;
+    fleet.start_one("cassandra-sink", "")?;
+    fleet.ready("cassandra-sink").await?;
+    story.check(By::Ours, REST_MAX).await
+}
+
+/// Both workers are killed under load.
+pub async fn workers_killed(fleet: &Fleet, breaks: &str) -> anyhow::Result<Report> {
+    restart_workers(fleet, breaks).await?;
+    let mut story = Story::begin(fleet, "workers").await?;
+    story.load(story.events());
+    story.goes_on(800).await?;
+    for worker in WORKERS {
+        fleet.kill(worker)?;
+    }
+    for worker in WORKERS {
+        fleet.start_one(worker, "")?;
+    }
+    story.goes_on(100).await?;
+    story.check(By::Ours, REST_MAX).await
+}
+
+const TAKEN_OVER: &str = "another worker has taken over this slot";
+
+/// A worker is stopped until another one has its slots, and then goes on. Answers how many of its writes were refused, and how
+/// long the other one took.
+pub async fn zombie(fleet: &Fleet, breaks: &str) -> anyhow::Result<(usize, Duration, Report)> {
+    restart_workers(fleet, breaks).await?;
+    let mut story = Story::begin(fleet, "zombie").await?;
+    story.load(story.events());
+    story.goes_on(400).await?;
+    let zombie = owner(fleet).await?;
+    let zombie = *WORKERS.iter().find(|worker| **worker == zombie).context("a worker of ours")?;
+    let refused = || fleet.log(zombie).matches(TAKEN_OVER).count();
+    let before = refused();
+    fleet.signal(zombie, Signal::STOP)?;
+    let stopped = Instant::now();
+    let moved = fleet
+        .within(Duration::from_secs(30), "another worker runs the slot", || async {
+            owner(fleet).await.is_ok_and(|now| now != zombie)
+        })
+        .await;
+    let acknowledged = story.goes_on(200).await;
+    let took = stopped.elapsed();
+    fleet.signal(zombie, Signal::CONT)?;
+    moved.and(acknowledged)?;
+    story.goes_on(400).await?;
+    if !breaks.is_empty() {
+        restart_workers(fleet, "").await?;
+    }
+    Ok((refused() - before, took, story.check(By::Ours, REST_MAX).await?))
+}
+
+/// Which worker runs the first slot of the job, as the workers themselves say.
+async fn owner(fleet: &Fleet) -> anyhow::Result<String> {
+    let question = "SELECT worker FROM slot WHERE job = 'clean' AND slot = 0 AND state = 'running'";
+    Ok(sqlx::query_scalar(question).fetch_one(&fleet.millrace).await?)
+}
+
+/// The same keys again and again in one batch: which is the newest is not the order of their writing.
+pub async fn a_batch_full_of_one_key(fleet: &Fleet, breaks: &str) -> anyhow::Result<Report> {
+    fleet.restart("cassandra-sink", breaks).await?;
+    let story = Story::begin(fleet, "keys").await?;
+    let load = Load { lanes: 2, keys_per_lane: 3, records_per_request: 3_000, ..story.events() };
+    story.burst(&load, 2).await?;
+    let report = story.check(By::Ours, REST_MAX).await?;
+    fleet.restart("cassandra-sink", "").await?;
+    Ok(report)
+}
+
+/// Longer than a request of a transaction may take.
+const STILL: Duration = Duration::from_secs(12);
+
+/// The broker stands still until the workers' transactional requests have timed out.
+pub async fn transactions_time_out(fleet: &Fleet, breaks: &str) -> anyhow::Result<Report> {
+    restart_workers(fleet, breaks).await?;
+    let mut story = Story::begin(fleet, "timeout").await?;
+    story.load(story.events());
+    story.goes_on(200).await?;
+    fleet.signal_server("kafka", Signal::STOP)?;
+    tokio::time::sleep(STILL).await;
+    fleet.signal_server("kafka", Signal::CONT)?;
+    story.goes_on(200).await?;
+    let rest_max = if breaks.is_empty() { REST_MAX } else { REST_MAX / 3 };
+    let report = story.check(By::Ours, rest_max).await?;
+    if !breaks.is_empty() {
+        restart_workers(fleet, "").await?;
+    }
+    Ok(report)
+}
+
+/// The producer stands still, the fetcher is killed with a page on its way.
+pub async fn fetcher_killed_before_the_producer_answers(
+    fleet: &Fleet,
+    breaks: &str,
+) -> anyhow::Result<Report> {
+    fleet.restart("fetcher", breaks).await?;
+    let page = cursor(fleet).await?;
+    fleet.signal("producer", Signal::STOP)?;
+    let fetch = probe::fetched(fleet, "few");
+    let look = at_most(Duration::from_secs(2), || async { cursor(fleet).await.is_ok_and(|now| now != page) });
+    tokio::select! { _ = fetch => {}, () = look => {} }
+    let killed = fleet.kill("fetcher");
+    fleet.signal("producer", Signal::CONT)?;
+    killed?;
+    fleet.start_one("fetcher", "")?;
+    fleet.ready("fetcher").await?;
+    probe::fetch(fleet, "few").await?;
+    let served = crate::api::served(fleet, "few", 50, page..=page).await?;
+    let others: BTreeSet<String> = crate::api::in_topic(fleet, "others").await?.into_iter().collect();
+    let there = served.intersection(&others).cloned().collect();
+    let findings: Vec<Finding> = checker::check::same("the topic", &served, &there);
+    Ok(Report { findings, looked_at: [("served", served.len() as u64)].into() })
+}
+
+/// The page that the source `few` is to ask for next.
+async fn cursor(fleet: &Fleet) -> anyhow::Result<u64> {
+    let found: Option<serde_json::Value> =
+        sqlx::query_scalar("SELECT cursor FROM source_cursor WHERE source = 'few'")
+            .fetch_optional(&fleet.millrace)
+            .await?;
+    Ok(found.and_then(|cursor| cursor["page"].as_u64()).unwrap_or(1))
+}
+
+/// Records that the job refuses.
+pub async fn dead_letters(fleet: &Fleet, breaks: &str) -> anyhow::Result<Report> {
+    restart_workers(fleet, breaks).await?;
+    let story = Story::begin(fleet, "dead").await?;
+    story.burst(&story.events(), 5).await?;
+    let report = story.check(By::Ours, REST_MAX).await?;
+    if !breaks.is_empty() {
+        restart_workers(fleet, "").await?;
+    }
+    Ok(report)
+}

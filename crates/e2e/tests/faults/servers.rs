@@ -1,0 +1,188 @@
+//! The servers: killed, stopped, cut off.
+
+use crate::clean;
+use anyhow::{Context, bail};
+use checker::{Marker, Outcome, Report, check};
+use e2e::{Fleet, REST_MAX, Signal, Story, evidence::By};
+use kafka::{Outgoing, Reader, TopicSpec, Transactional};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+use tokio_util::sync::CancellationToken;
+
+/// Kills a server under load, and waits until it is back and the load goes on.
+async fn kill(fleet: &Fleet, story: &Story<'_>, server: &str) -> anyhow::Result<Duration> {
+    let pid = fleet.signal_server(server, Signal::KILL)?;
+    let killed = Instant::now();
+    fleet.server_is_back(server, pid).await?;
+    story.goes_on(100).await?;
+    Ok(killed.elapsed())
+}
+
+/// Stops a server for some time, under load.
+async fn stand_still(fleet: &Fleet, server: &str, time: Duration) -> anyhow::Result<()> {
+    fleet.signal_server(server, Signal::STOP)?;
+    tokio::time::sleep(time).await;
+    fleet.signal_server(server, Signal::CONT).map(drop)
+}
+
+/// kill −9 of the broker under load, while somebody writes markers: one transaction each, over three partitions.
+pub async fn a_broker_is_killed(fleet: &Fleet) -> anyhow::Result<String> {
+    let topic = test_support::unique("markers");
+    kafka::topics::ensure(&fleet.cluster, &[TopicSpec::new(&topic, PARTITIONS as usize, 1, None)]).await?;
+    let stop = CancellationToken::new();
+    let writing = write_markers(fleet, &topic, stop.clone());
+    let mut story = Story::begin(fleet, "broker").await?;
+    story.load(story.events());
+    story.goes_on(200).await?;
+    let took = kill(fleet, &story, "kafka").await;
+    story.goes_on(200).await?;
+    stop.cancel();
+    let markers = seen(fleet, &topic, writing.await??).await?;
+    let unknown = markers.iter().filter(|marker| marker.outcome == Outcome::Unknown).count();
+    if unknown == 0 {
+        bail!("no transaction was interrupted by the kill: the fault has hit none");
+    }
+    let torn = check::markers(&markers);
+    let report = story.check(By::Console, REST_MAX).await?;
+    let all = Report { findings: [torn, report.findings].concat(), ..report };
+    let told = clean(all)?;
+    Ok(format!(
+        "back after {:.1?}; {} markers, {unknown} of unknown fate, none torn\n{told}",
+        took?,
+        markers.len()
+    ))
+}
+
+const PARTITIONS: i32 = 3;
+
+/// Writes markers until it is stopped. After each error everything is made anew.
+fn write_markers(
+    fleet: &Fleet,
+    topic: &str,
+    stop: CancellationToken,
+) -> tokio::task::JoinHandle<anyhow::Result<Vec<(String, Outcome)>>> {
+    let (bootstrap, topic) = (fleet.cluster.bootstrap().to_owned(), topic.to_owned());
+    tokio::task::spawn_blocking(move || {
+        let reader = Reader::new(&bootstrap, &topic)?;
+        let (mut told, mut producer) = (vec![], None);
+        while !stop.is_cancelled() {
+            let Some(writer) = producer.take().or_else(|| Transactional::new(&bootstrap, &topic).ok()) else {
+                continue;
+            };
+            let id = format!("{topic}-{}", told.len());
+            let written = write_marker(&writer, &topic, &id, &reader);
+            told.push((id, if written.is_ok() { Outcome::Ok } else { Outcome::Unknown }));
+            producer = written.is_ok().then_some(writer);
+        }
+        Ok(told)
+    })
+}
+
+fn write_marker(
+    writer: &Transactional,
+    topic: &str,
+    id: &str,
+    reader: &Reader,
+) -> Result<(), kafka::TransactionError> {
+    writer.begin()?;
+    for partition in 0..PARTITIONS {
+        writer.send(&Outgoing {
+            topic: topic.into(),
+            key: Some(id.into()),
+            payload: Some(id.into()),
+            headers: vec![],
+            partition: Some(partition),
+        })?;
+    }
+    writer.commit(&[], reader)
+}
+
+/// How often Kafka's own consumer sees each marker.
+async fn seen(fleet: &Fleet, topic: &str, told: Vec<(String, Outcome)>) -> anyhow::Result<Vec<Marker>> {
+    let mut times: BTreeMap<String, usize> = BTreeMap::new();
+    for (_, _, value) in e2e::evidence::console(fleet, topic).await? {
+        *times.entry(String::from_utf8(value)?).or_default() += 1;
+    }
+    Ok(told
+        .into_iter()
+        .map(|(id, outcome)| {
+            let seen = times.get(&id).copied().unwrap_or(0);
+            Marker { id, outcome, written: PARTITIONS as usize, seen }
+        })
+        .collect())
+}
+
+/// SIGSTOP for longer than a transactional request may take.
+pub async fn a_broker_stands_still(fleet: &Fleet) -> anyhow::Result<String> {
+    clean(crate::scenes::transactions_time_out(fleet, "").await?)
+}
+
+pub async fn cassandra_is_killed_and_stands_still(fleet: &Fleet) -> anyhow::Result<String> {
+    let mut story = Story::begin(fleet, "cassandra").await?;
+    story.load(story.events());
+    story.goes_on(200).await?;
+    stand_still(fleet, "cassandra", Duration::from_secs(7)).await?;
+    story.goes_on(200).await?;
+    let took = kill(fleet, &story, "cassandra").await?;
+    Ok(format!("back after {took:.1?}\n{}", clean(story.check(By::Ours, REST_MAX).await?)?))
+}
+
+pub async fn postgresql_is_killed(fleet: &Fleet) -> anyhow::Result<String> {
+    let mut story = Story::begin(fleet, "postgres").await?;
+    story.load(story.events());
+    story.goes_on(200).await?;
+    let took = kill(fleet, &story, "postgres").await?;
+    story.goes_on(200).await?;
+    Ok(format!("back after {took:.1?}\n{}", clean(story.check(By::Ours, REST_MAX).await?)?))
+}
+
+/// `pg_terminate_backend` of every connection but our own, again and again.
+pub async fn connections_to_postgresql_are_cut(fleet: &Fleet) -> anyhow::Result<String> {
+    let mut story = Story::begin(fleet, "cut").await?;
+    story.load(story.events());
+    let mut cut = 0;
+    for _ in 0..5 {
+        story.goes_on(150).await?;
+        cut += terminate(fleet).await?;
+    }
+    if cut == 0 {
+        bail!("no connection was cut: the fault has not happened");
+    }
+    story.goes_on(200).await?;
+    Ok(format!("{cut} connections cut\n{}", clean(story.check(By::Ours, REST_MAX).await?)?))
+}
+
+async fn terminate(fleet: &Fleet) -> anyhow::Result<i64> {
+    let statement = "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
+                     WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
+    let cut = sqlx::query_scalar(statement).fetch_one(&fleet.analytics).await;
+    cut.context("cut the connections")
+}
+
+/// Known schemas go on without it.
+pub async fn the_registry_stands_still(fleet: &Fleet) -> anyhow::Result<String> {
+    let mut story = Story::begin(fleet, "registry").await?;
+    story.load(story.events());
+    story.goes_on(200).await?;
+    fleet.signal_server("registry", Signal::STOP)?;
+    let went_on = story.goes_on(400).await;
+    let rows = at_rest_without_it(fleet, &story).await;
+    fleet.signal_server("registry", Signal::CONT)?;
+    went_on?;
+    rows?;
+    clean(story.check(By::Ours, REST_MAX).await?)
+}
+
+/// Rows of this story reach both databases meanwhile.
+async fn at_rest_without_it(fleet: &Fleet, story: &Story<'_>) -> anyhow::Result<()> {
+    let count = || async {
+        let counted =
+            sqlx::query_scalar::<_, i64>("SELECT count(*) FROM event_rows WHERE starts_with(id, $1)");
+        counted.bind(&story.run).fetch_one(&fleet.analytics).await.unwrap_or(0)
+    };
+    let before = count().await;
+    let limit = Duration::from_secs(30);
+    fleet.within(limit, "rows arrive while the registry is away", || async { count().await > before }).await
+}
