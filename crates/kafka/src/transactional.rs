@@ -108,8 +108,19 @@ impl Transactional {
             }
         }
         match self.0.context().0.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(cause) => Err(judge(cause)),
+            Some(cause) => Err(self.judge_delivery(cause)),
             None => Ok(()),
+        }
+    }
+
+    /// A fenced producer's records are purged from its queue: that says nothing yet. Why, the end of the transaction says.
+    fn judge_delivery(&self, cause: Cause) -> TransactionError {
+        use RDKafkaErrorCode::{Fatal, PurgeQueue};
+        match (cause.rdkafka_error_code(), judge(cause)) {
+            (Some(PurgeQueue | Fatal), unclear) => {
+                self.0.abort_transaction(ANSWER_MAX).map_err(judge).err().unwrap_or(unclear)
+            }
+            (_, judged) => judged,
         }
     }
 }

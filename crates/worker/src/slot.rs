@@ -185,7 +185,6 @@ impl Running {
                     records.push(record);
                 }
                 Polled::End { .. } => {}
-                // All that was queued is read, so the ends that were reached are certain.
                 Polled::Nothing => self.inputs.caught(self.reader.ends()),
             }
         }
