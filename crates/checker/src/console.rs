@@ -36,8 +36,9 @@ pub struct Console {
 /// Separators that no event holds: the printer writes raw bytes between them.
 const FIELD: &str = "|~field~|";
 const END: &str = "|~end~|";
-/// The consumer ends when nothing came for so long: its only way to tell the end of a topic.
-const SILENCE_MS: u32 = 4_000;
+/// The consumer ends when nothing came for so long: its only way to tell the end of a topic. On a busy machine its first
+/// record takes more than four seconds.
+const SILENCE_MS: u32 = 10_000;
 const READ_MAX: Duration = Duration::from_secs(120);
 
 impl Console {

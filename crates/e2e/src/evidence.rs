@@ -39,15 +39,15 @@ impl Marks {
 
 /// Everything that belongs to a run.
 pub async fn read(fleet: &Fleet, run: &str, from: &Marks, by: By) -> anyhow::Result<Evidence> {
-    let mut messages = vec![];
-    for topic in TOPICS {
+    let read = |topic: &'static str| async move {
         let values = match by {
             By::Console => console(fleet, topic).await?,
             By::Ours => values(fleet, topic, &from.0[topic]).await?,
         };
-        messages.push(of_run(run, values)?);
-    }
-    let [input, clean, dead] = <[_; 3]>::try_from(messages).map_err(|_| anyhow::anyhow!("three topics"))?;
+        of_run(run, values)
+    };
+    let [input, clean, dead] = TOPICS.map(read);
+    let (input, clean, dead) = tokio::try_join!(input, clean, dead)?;
     let tables = vec![
         Table {
             name: "events_by_id".into(),
@@ -89,9 +89,12 @@ fn of_run(run: &str, values: Vec<Value>) -> anyhow::Result<Vec<Message>> {
     Ok(messages)
 }
 
-/// A whole topic, as Kafka's own consumer prints it.
+/// A whole topic, as Kafka's own consumer prints it. It must have come to the end: it ends by itself when it was starved.
 pub async fn console(fleet: &Fleet, topic: &str) -> anyhow::Result<Vec<Value>> {
     let printed = fleet.console()?.read(topic).await?;
+    if printed.is_empty() && fleet.cluster.ends(topic, End::Stable).await?.0.values().any(|end| *end > 0) {
+        bail!("Kafka's consumer saw nothing of {topic}, which is not empty: is the machine too busy?");
+    }
     Ok(printed.into_iter().map(|record| (record.partition, record.offset, record.value)).collect())
 }
 
