@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 use std::{fs, path::Path};
 
 fn shipped() -> Bundle {
@@ -157,4 +158,27 @@ fn a_folder_that_cannot_be_read_spoils_only_itself() {
     }
     let read = read_all(folder.path()).unwrap();
     assert!(read["good"].is_ok() && read["bad"].is_err());
+}
+
+proptest! {
+    /// An editor saves at any moment, and people type anything.
+    #[test]
+    fn any_edit_of_any_file_is_right_or_told_with_its_place(
+        file in 0usize..9,
+        at in 0.0..1.0f64,
+        cut in 0usize..40,
+        typed in "[\\PC\n\"\\[\\]{}=#]{0,12}",
+    ) {
+        let mut bundle = shipped();
+        let file = bundle.files.keys().nth(file % bundle.files.len()).unwrap().clone();
+        let chars: Vec<char> = bundle.files[&file].chars().collect();
+        let at = (at * chars.len() as f64) as usize;
+        let rest = &chars[(at + cut).min(chars.len())..];
+        let text = chars[..at].iter().chain(&typed.chars().collect::<Vec<_>>()).chain(rest).collect();
+        bundle.files.insert(file, text);
+        if let Err(problems) = Pipeline::parse(&bundle) {
+            prop_assert!(!problems.is_empty());
+            prop_assert!(problems.iter().all(|problem| problem.line >= 1 && !problem.message.is_empty()));
+        }
+    }
 }

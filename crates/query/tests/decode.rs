@@ -4,6 +4,7 @@
 
 use apache_avro::{Schema, types::Value, writer::datum::GenericDatumWriter};
 use bytes::Bytes;
+use proptest::prelude::*;
 use query::{Decoder, InRecord};
 
 const READER: &str = r#"{"type": "record", "name": "r", "fields": [
@@ -141,4 +142,23 @@ fn a_schema_that_cannot_be_resolved_is_refused_by_its_id() {
     );
     assert!(decoder().add_writer_schema(9, "{").is_err());
     assert!(Decoder::new("\"string\"").is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn any_bytes_between_good_records_are_decoded_or_reported_and_the_good_ones_stay(
+        noise in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 1..6),
+    ) {
+        let mut payloads = vec![];
+        for bytes in &noise {
+            payloads.push(framed(1, bytes));
+            payloads.push(framed(1, &body("good", 5)));
+        }
+        let decoded = decoder().decode(&records(payloads));
+        let rows = decoded.good.map_or(0, |batch| batch.num_rows());
+        prop_assert_eq!(rows + decoded.bad.len(), 2 * noise.len());
+        prop_assert!(decoded.bad.iter().all(|(i, _)| i % 2 == 0), "{:?}", decoded.bad);
+    }
 }

@@ -64,3 +64,28 @@ fn has_fixed_hours(expression: &str) -> bool {
     let hours = if fields.len() == 6 { fields[2] } else { fields.get(1).copied().unwrap_or("*") };
     !hours.contains(['*', '/', '?'])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_expression_whose_times_go_on_or_is_told(
+            noise in "\\PC{0,30}",
+            fields in prop::collection::vec("[0-9*/,LW#?-]{1,5}", 4..7),
+        ) {
+            for text in [noise, fields.join(" ")] {
+                match Cron::parse(&text) {
+                    Ok(cron) => {
+                        let start = chrono::DateTime::UNIX_EPOCH.naive_utc();
+                        let first = cron.next_wall(start);
+                        prop_assert!(first.is_some_and(|first| first > start), "{}", text);
+                    }
+                    Err(cause) => prop_assert!(cause.to_string().contains(&text), "{}", cause),
+                }
+            }
+        }
+    }
+}

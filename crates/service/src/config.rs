@@ -185,4 +185,20 @@ mod tests {
         let loaded = parse_with(FILE, &[("MILLRACE_KAFKA_BOOTSTRAP_FILE", path)]).unwrap();
         assert_eq!(loaded.settings.kafka.bootstrap, "kafka:1");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_file_and_any_variable_are_used_or_told(
+            at in 0usize..80, cut in 0usize..20, typed in "[\\PC\n\"=]{0,10}", variable in "\\PC{0,10}",
+        ) {
+            let chars: Vec<char> = FILE.chars().collect();
+            let (at, end) = (at.min(chars.len()), (at + cut).min(chars.len()));
+            let text = chars[..at].iter().collect::<String>() + &typed + &chars[end..].iter().collect::<String>();
+            for text in [text.as_str(), &typed] {
+                if let Err(told) = parse_with(text, &[("MILLRACE_BODY_BYTES_MAX", &variable)]) {
+                    proptest::prop_assert!(told.starts_with("producer.toml:") || told.starts_with("MILLRACE_"), "{told}");
+                }
+            }
+        }
+    }
 }

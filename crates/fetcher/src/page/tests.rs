@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 use serde_json::json;
 
 /// A source of the shipped pipeline's kind, with other settings laid over it.
@@ -122,4 +123,28 @@ fn a_body_is_a_page_or_a_fault() {
 #[test]
 fn the_records_may_be_the_whole_body() {
     assert_eq!(Page::read(&source(json!({"records": ""})), b"[1, 2]").unwrap().records.len(), 2);
+}
+
+proptest! {
+    #[test]
+    fn any_body_is_a_page_or_a_reason(
+        noise in prop::collection::vec(any::<u8>(), 0..40),
+        at in 0usize..60,
+        end in 0usize..60,
+    ) {
+        let good = br#"{"results": [{"id": "a"}, {"id": "\u00e5"}], "next": 7, "error": null}"#;
+        let (at, end) = (at.min(good.len()), end.clamp(at, good.len().max(at)).min(good.len()));
+        let damaged = [&good[..at], &noise, &good[end.max(at)..]].concat();
+        let paging = [
+            json!({}),
+            json!({"page": {"kind": "number", "from": 1, "stop": "never"}}),
+            json!({"page": {"kind": "cursor", "next": "/next", "first": ""}}),
+        ];
+        for (settings, body) in paging.iter().flat_map(|settings| [(settings, &damaged), (settings, &noise)]) {
+            match Page::read(&source(settings.clone()), body) {
+                Ok(page) => prop_assert!(page.records.len() <= body.len()),
+                Err(cause) => prop_assert!(cause.to_string().len() < 2_000),
+            }
+        }
+    }
 }

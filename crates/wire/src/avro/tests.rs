@@ -112,4 +112,64 @@ proptest! {
         codec.encode(&record, &mut out).unwrap();
         prop_assert_eq!(to_json(&codec.decode(&out).unwrap()), record);
     }
+
+    /// Bodies come from outside: whatever they hold is a value or an error, and a value is one of the schema's.
+    #[test]
+    fn any_bytes_are_decoded_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let codec = Codec::parse(EVERYTHING).unwrap();
+        if let Ok(value) = codec.decode(&bytes) {
+            to_json(&value);
+        }
+        let _ = (codec.decode_as(&bytes, &codec), crate::frame::split(&bytes));
+    }
+
+    /// A good body with a part of it replaced: closer to what is accepted than noise is.
+    #[test]
+    fn a_damaged_body_is_decoded_or_refused(at in 0usize..60, noise in prop::collection::vec(any::<u8>(), 0..12)) {
+        let codec = Codec::parse(EVERYTHING).unwrap();
+        let mut body = vec![];
+        codec.encode(&good(), &mut body).unwrap();
+        let at = at.min(body.len());
+        let end = (at + noise.len()).min(body.len());
+        body.splice(at..end, noise);
+        if let Ok(value) = codec.decode(&body) {
+            to_json(&value);
+        }
+    }
+
+    /// What is put into any field is encoded so that it can be decoded, or refused with nothing written.
+    #[test]
+    fn any_json_is_encoded_or_refused(field in 0usize..13, n in any::<f64>(), text in ".*", kind in 0u8..7) {
+        let codec = Codec::parse(EVERYTHING).unwrap();
+        let mut record = good();
+        let name = record.as_object().unwrap().keys().nth(field).unwrap().clone();
+        record[name] = match kind {
+            0 => json!(null),
+            1 => json!(n),
+            2 => json!(text),
+            3 => json!([text, n]),
+            4 => json!({text.clone(): n}),
+            5 => json!(n > 0.0),
+            _ => json!(n as i64),
+        };
+        let mut out = vec![7];
+        match codec.encode(&record, &mut out) {
+            Ok(()) => prop_assert!(codec.decode(&out[1..]).is_ok()),
+            Err(refusal) => {
+                prop_assert_eq!(out, [7]);
+                prop_assert!(refusal.to_string().len() < 2_000);
+            }
+        }
+    }
+
+    #[test]
+    fn any_text_is_a_message_of_ours_or_not(text in "\\PC*", cut in 0usize..80) {
+        let whole = r#"{"accepted":1,"dead":0,"rejected":0,"results":[{"status":"written","partition":0,"offset":1}]}"#;
+        for text in [text.as_str(), &whole[..cut.min(whole.len())]] {
+            let _ = serde_json::from_str::<crate::ingest::Answer>(text);
+            let _ = serde_json::from_str::<crate::fetch::Request>(text);
+            let _ = serde_json::from_str::<crate::fetch::Answer>(text);
+            let _ = serde_json::from_str::<crate::passed::Offsets>(text);
+        }
+    }
 }
