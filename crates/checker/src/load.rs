@@ -19,6 +19,8 @@ pub struct Load {
     pub lanes: usize,
     pub keys_per_lane: usize,
     pub records_per_request: usize,
+    /// The number of each lane's first event: a second load of a run begins where the first has ended.
+    pub first: i64,
     /// Between two requests of a lane: the rate.
     pub pause: Duration,
 }
@@ -48,7 +50,7 @@ impl Load {
         for lane in 0..load.lanes {
             let (load, ledger, client, stop) = (load.clone(), ledger.clone(), client.clone(), stop.clone());
             lanes.spawn(async move {
-                let mut next = 0;
+                let mut next = load.first;
                 while !stop.is_cancelled() {
                     let events = load.events(lane, &mut next);
                     let all_well = load.send(&client, &ledger, &events).await?;
@@ -68,7 +70,7 @@ impl Load {
     pub async fn burst(&self, ledger: &Writer, requests: usize) -> Result<bool, LoadError> {
         let client = client()?;
         let mut all_well = true;
-        let mut next = vec![0; self.lanes];
+        let mut next = vec![self.first; self.lanes];
         for _ in 0..requests {
             for (lane, next) in next.iter_mut().enumerate() {
                 all_well &= self.send(&client, ledger, &self.events(lane, next)).await?;
@@ -173,6 +175,7 @@ mod tests {
             lanes: 2,
             keys_per_lane: 3,
             records_per_request: 4,
+            first: 0,
             pause: Duration::ZERO,
         };
         let mut next = 0;

@@ -151,10 +151,22 @@ pub async fn rows_of(
             border(n),
             border(n + 1)
         );
-        rows.extend(fleet.cassandra.query(&question).await?.rows);
+        rows.extend(ask(fleet, &question).await?);
     }
     rows.retain(|row| row[0].as_str().is_some_and(|text| text.starts_with(prefix)));
     Ok(rows)
+}
+
+/// Asked again for a while: the server may have been killed just now, and the driver does not know yet that it is back.
+async fn ask(fleet: &Fleet, question: &str) -> anyhow::Result<Vec<Vec<serde_json::Value>>> {
+    let started = Instant::now();
+    loop {
+        match fleet.cassandra.query(question).await {
+            Ok(answer) => return Ok(answer.rows),
+            Err(cause) if started.elapsed() > READ_MAX => return Err(cause.into()),
+            Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
 }
 
 async fn in_cassandra(fleet: &Fleet, run: &str, table: &str, key: &str) -> anyhow::Result<Vec<Row>> {

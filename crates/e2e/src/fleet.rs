@@ -12,7 +12,7 @@ use place::Place;
 
 use anyhow::{Context, bail};
 use cassandra::Cassandra;
-use kafka::Cluster;
+use kafka::{Cluster, cluster::End};
 use model::Secret;
 use postgres::PgPool;
 use servers::State;
@@ -158,6 +158,16 @@ impl Fleet {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
         Ok(())
+    }
+
+    /// Waits until a group has passed all that is in a topic now.
+    pub async fn has_passed(&self, group: &str, topic: &str, limit: Duration) -> anyhow::Result<()> {
+        let ends = self.cluster.ends(topic, End::Stable).await?;
+        let passed = || async {
+            let committed = self.cluster.committed(group).await.unwrap_or_default();
+            committed.get(topic).is_some_and(|places| places.has_passed(&ends))
+        };
+        self.within(limit, &format!("{group} has passed {topic}"), passed).await
     }
 
     /// A server's process id as its supervisor has it, and whether it is healthy.

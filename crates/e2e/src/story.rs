@@ -7,7 +7,6 @@ use crate::{
 };
 use anyhow::{Context, bail};
 use checker::{Ledger, Report, ledger::Writer, load::Load, load::LoadError};
-use kafka::cluster::End;
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -60,6 +59,7 @@ impl<'a> Story<'a> {
             lanes: 4,
             keys_per_lane: 6,
             records_per_request: 20,
+            first: 0,
             pause: Duration::from_millis(150),
         }
     }
@@ -115,15 +115,18 @@ impl<'a> Story<'a> {
 
     /// Jobs have passed what was sent, then sinks what the jobs wrote.
     async fn rest(&self, limit: Duration) -> anyhow::Result<()> {
-        for stations in [FIRST.as_slice(), THEN.as_slice()] {
-            for (group, topic) in stations {
-                let ends = self.fleet.cluster.ends(topic, End::Stable).await?;
-                let passed = || async {
-                    let committed = self.fleet.cluster.committed(group).await.unwrap_or_default();
-                    committed.get(*topic).is_some_and(|places| places.has_passed(&ends))
-                };
-                self.fleet.within(limit, &format!("{group} has passed {topic}"), passed).await?;
-            }
+        self.is_worked_on(limit).await?;
+        self.passed(&THEN, limit).await
+    }
+
+    /// Jobs have passed what was sent.
+    pub async fn is_worked_on(&self, limit: Duration) -> anyhow::Result<()> {
+        self.passed(&FIRST, limit).await
+    }
+
+    async fn passed(&self, stations: &[(&str, &str)], limit: Duration) -> anyhow::Result<()> {
+        for (group, topic) in stations {
+            self.fleet.has_passed(group, topic, limit).await?;
         }
         Ok(())
     }

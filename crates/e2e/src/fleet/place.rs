@@ -18,8 +18,8 @@ pub struct Place {
 
 const SERVERS: [&str; 6] = ["zookeeper", "kafka", "cassandra", "cassandra_storage", "registry", "postgres"];
 
-/// How often each fault of the API happens; together more than every third answer is bad.
-const API_FAULTS: &str = "429:0.05,500:0.05,slow:0.05,empty:0.05,badjson:0.05,reset:0.05,endless:0.05";
+/// How often each fault of the API happens: two of three answers are bad.
+const API_FAULTS: &str = "429:0.1,500:0.1,slow:0.1,empty:0.1,badjson:0.1,reset:0.1,endless:0.1";
 
 impl Place {
     /// Free ports, and a configuration with the one pipeline of the fault tests. What an earlier run left is wiped.
