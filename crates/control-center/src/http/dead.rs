@@ -177,7 +177,7 @@ async fn replay_those(state: &State, topic: &str, filter: &Filter) -> Result<(St
         }
     }
     let why = failed.first().map_or(String::new(), |first| format!(" The first: {first}."));
-    let more = if read.more { " There are more letters: replay again." } else { "" };
+    let more = if read.more { " Only the first letters were looked at: there are more." } else { "" };
     let told = format!("{sent} sent, {already} sent before, {} failed.{why}{more}", failed.len());
     Ok((told, failed.is_empty()))
 }

@@ -9,7 +9,7 @@ use crate::cli::DeadReplayArgs;
 use crate::failure::Failure;
 use crate::output;
 
-/// Of one command. More are replayed by calling it again.
+/// The first of a topic; those behind them are replayed one by one, by their places.
 const LETTERS_MAX: usize = 10_000;
 
 pub async fn run(addresses: &Addresses, args: &DeadReplayArgs) -> Result<(), Failure> {
