@@ -10,7 +10,7 @@ mod places;
 pub mod probe;
 mod story;
 
-pub use fleet::{Fleet, OURS, Signal};
+pub use fleet::{Fleet, OURS, Signal, copy_folder};
 pub use story::{REST_MAX, Story};
 
 mod folder;

@@ -114,7 +114,7 @@ impl<'a> Story<'a> {
     }
 
     /// Jobs have passed what was sent, then sinks what the jobs wrote.
-    async fn rest(&self, limit: Duration) -> anyhow::Result<()> {
+    pub async fn rest(&self, limit: Duration) -> anyhow::Result<()> {
         self.is_worked_on(limit).await?;
         self.passed(&THEN, limit).await
     }

@@ -21,18 +21,6 @@ fn check(config: &Path) -> Output {
     Command::new(millrace()).arg("check").arg(config).output().unwrap()
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 #[test]
 fn the_configuration_that_ships_is_right() {
     let output = check(&shipped());
@@ -71,7 +59,7 @@ fn each_mistake_is_one_error_with_file_and_line() {
     ];
     for (file, from, to, expected) in cases {
         let folder = tempfile::tempdir().unwrap();
-        copy(&shipped(), folder.path());
+        e2e::copy_folder(&shipped(), folder.path()).unwrap();
         let path = folder.path().join(file);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{file} has no {from}");

@@ -48,7 +48,7 @@ impl Place {
             }
         }
         let pipeline = self.config.join("pipelines/faults");
-        copy(&own.join("pipelines/faults"), &pipeline)?;
+        copy_folder(&own.join("pipelines/faults"), &pipeline)?;
         fs::write(pipeline.join("event.avsc"), checker::SCHEMA)?;
         Ok(())
     }
@@ -115,12 +115,13 @@ impl Place {
     }
 }
 
-fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)?.flatten() {
         let target = to.join(entry.file_name());
         if entry.path().is_dir() {
-            copy(&entry.path(), &target)?;
+            copy_folder(&entry.path(), &target)?;
         } else {
             fs::copy(entry.path(), target)?;
         }
