@@ -31,6 +31,13 @@ pub fn environment() -> HashMap<String, String> {
     std::env::vars().filter(|(name, _)| name.starts_with("MILLRACE_")).collect()
 }
 
+/// The name of this instance: `MILLRACE_NAME`, else the content of the file that `MILLRACE_NAME_FILE` names, else the process's.
+///
+/// Containers name `/etc/hostname`, so that each of several is somebody else.
+pub fn name(process: &str, variables: &HashMap<String, String>) -> Result<String, ConfigError> {
+    Ok(look_up("MILLRACE_NAME", variables)?.unwrap_or_else(|| process.to_owned()))
+}
+
 /// Reads `file` and lays the variables over it. An unknown key or a wrong type is an error with its line.
 pub fn load<C: DeserializeOwned>(
     file: &Path,
@@ -174,6 +181,23 @@ mod tests {
         for (text, variables, expected) in cases {
             let problem = parse_with(&text, &variables).unwrap_err();
             assert!(problem.starts_with(expected), "{problem}");
+        }
+    }
+
+    #[test]
+    fn an_instance_is_named_by_variable_by_file_or_after_its_process() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "3f2a\n").unwrap();
+        let by_file = ("MILLRACE_NAME_FILE", file.path().to_str().unwrap());
+        let cases = [
+            (vec![], "worker"),
+            (vec![by_file], "3f2a"),
+            (vec![("MILLRACE_NAME", "worker-2"), by_file], "worker-2"),
+        ];
+        for (variables, expected) in cases {
+            let variables =
+                variables.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
+            assert_eq!(name("worker", &variables).unwrap(), expected);
         }
     }
 

@@ -43,8 +43,10 @@ where
     // Without it the first TLS client panics: reqwest is built without a provider of its own.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let arguments = Arguments::parse(process);
-    let loaded = match config::load::<C>(&arguments.config, &config::environment()) {
-        Ok(loaded) => loaded,
+    let variables = config::environment();
+    let loaded = config::load::<C>(&arguments.config, &variables);
+    let (name, loaded) = match loaded.and_then(|loaded| Ok((config::name(process, &variables)?, loaded))) {
+        Ok(found) => found,
         Err(problem) => {
             eprintln!("{process}: {problem}");
             return ExitCode::from(2);
@@ -64,7 +66,7 @@ where
     }
     start_log();
     match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
-        Ok(runtime) => runtime.block_on(supervise(process, run, loaded.settings, guards)),
+        Ok(runtime) => runtime.block_on(supervise(process, name, run, loaded.settings, guards)),
         Err(cause) => {
             eprintln!("{process}: cannot start its threads: {cause}");
             ExitCode::FAILURE
@@ -132,12 +134,11 @@ fn start_log() {
     }
 }
 
-async fn supervise<C, F, R>(process: &str, run: F, settings: C, guards: Guards) -> ExitCode
+async fn supervise<C, F, R>(process: &str, name: String, run: F, settings: C, guards: Guards) -> ExitCode
 where
     F: FnOnce(Service, C) -> R,
     R: Future<Output = anyhow::Result<()>>,
 {
-    let name = std::env::var("MILLRACE_NAME").unwrap_or_else(|_| process.to_owned());
     let service = Service {
         name,
         shutdown: CancellationToken::new(),
