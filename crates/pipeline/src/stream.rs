@@ -26,7 +26,8 @@ pub struct Stream {
     pub idle_after: Duration,
     #[serde(default = "four")]
     pub partitions: u32,
-    #[serde(default = "one")]
+    /// Copies of each record. Where absent, as many as the brokers' `default.replication.factor` says.
+    #[serde(default = "the_brokers")]
     pub replication: i32,
     /// How long records are kept; for ever where absent.
     #[serde(default, deserialize_with = "model::span::parse_optional")]
@@ -37,6 +38,7 @@ fn four() -> u32 {
     4
 }
 
-fn one() -> i32 {
-    1
+/// What the protocol calls it.
+fn the_brokers() -> i32 {
+    -1
 }
