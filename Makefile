@@ -1,10 +1,11 @@
 # What a newcomer types. `make up` starts everything, `make test` tests everything on the same real servers.
-.PHONY: help up down test check bench deps deps-test fmt
+.PHONY: help up down test test-compose check bench deps deps-test fmt
 
 help:
 	@echo "make up      gets what is missing, builds (release), starts everything, shows where to look"
 	@echo "make down    stops what 'make up' started"
 	@echo "make test    builds (dev), starts the real servers once, runs every test on them, stops them"
+	@echo "make test-compose  the same in containers: docker-compose.yml, started, broken, stopped (root; after make test)"
 	@echo "make check   format, lints, and the configuration that ships"
 	@echo "make bench   builds (release) and runs every benchmark, each on a stack of its own"
 	@echo "make deps    installs the system packages that are missing (Debian; elsewhere it says what to install)"
@@ -19,6 +20,12 @@ down:
 test: deps-test
 	cargo build --workspace --all-targets
 	target/debug/xtask test
+
+# Builds before it installs anything: what is missing of docker comes by apt-get.
+test-compose:
+	cargo build --workspace --all-targets
+	docker/install.sh
+	docker/test-compose.sh; ended=$$?; docker/install.sh stop; exit $$ended
 
 check:
 	cargo fmt --check

@@ -1,0 +1,219 @@
+#!/bin/bash
+# make test-compose: the very docker-compose.yml that people start, and what must survive it.
+#
+# Programs: target/debug, stripped (build.sh of the stand-ins needs what `make test` has fetched). Images of the servers: stand-ins,
+# which show how things are wired and not that the official images work; IMAGES=official takes those. Needs docker, compose v2 and
+# docker-compose 1.29 (docker/install.sh) and root. Ports and project are its own; nothing of another stack is touched.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export COMPOSE_PROJECT_NAME=millrace-test
+export KAFKA_PORT=28092 SCHEMA_REGISTRY_PORT=28081 CASSANDRA_PORT=28042 POSTGRES_PORT=28433 CONTROL_CENTER_PORT=28021 \
+    USERS_API_PORT=28071 PRODUCER_PORT=28070 SCHEDULER_PORT=28080 COORDINATOR_PORT=28077
+env_file=docker/standins.env
+[ "${IMAGES:-standins}" = standins ] || { env_file=$(mktemp); echo BINARIES=prebuilt > "$env_file"; export BUILDER_IMAGE=debian:bookworm-slim; }
+work=$(mktemp -d)
+OURS='users-api fetcher producer scheduler coordinator worker cassandra-sink postgres-sink control-center'
+
+main() {
+    echo "== both versions read the file, with each choice"
+    read_by_both
+    echo "== images"
+    images
+    trap 'end $?' EXIT
+    echo "== first start (docker compose $(docker compose version --short))"
+    started=$SECONDS
+    v2 up -d > "$work/up" 2>&1 || { cat "$work/up"; fail "up"; }
+    await 180 "all are healthy" all_are_healthy
+    report "all healthy after $((SECONDS - started)) s (goal 45)"
+    await 120 "the first row" rows_are_there
+    report "first row seen after $((SECONDS - started)) s (goal 60)"
+    pages_answer
+    docker/hardening.sh $COMPOSE_PROJECT_NAME
+    memory
+
+    echo "== the life of a record, while things break"
+    send_for_ever &
+    sender=$!
+    await 60 "a record that was sent from outside is in both stores" is_in_both t-1
+    crash_the_broker
+    v2 up -d --no-recreate --scale worker=4 > /dev/null 2>&1
+    await 90 "four workers work" workers_are 4
+    docker kill "$(containers worker | head -1)" > /dev/null
+    await 60 "three workers go on" workers_are 3
+    v2 up -d --scale worker=1 > /dev/null 2>&1
+    await 90 "one worker does it all" workers_are 1
+    subjects=$(subjects)
+
+    echo "== down, and up by docker-compose $(docker-compose version --short)"
+    v2 down > /dev/null 2>&1
+    v1 up -d > "$work/up" 2>&1 || { cat "$work/up"; fail "up"; }
+    await 180 "all are healthy" all_are_healthy
+    [ "$(subjects)" = "$subjects" ] || fail "schemas were lost: $subjects"
+    await 60 "the sender goes on" sender_goes_on
+    touch "$work/enough"
+    wait $sender || fail "the sender gave up"
+    docker/hardening.sh $COMPOSE_PROJECT_NAME
+
+    echo "== what was acknowledged is there, once"
+    await 120 "every id is in Cassandra" same sent in_cassandra
+    await 60 "every id is in PostgreSQL" same sent in_postgres
+    topic users > "$work/users"
+    topic users_clean > "$work/users_clean"
+    diff "$work/users" "$work/users_clean" > /dev/null || fail "users_clean does not hold each record of users once"
+    report "$(sent | wc -l) ids sent = in Cassandra = in PostgreSQL; $(wc -l < "$work/users") records in users = in users_clean"
+    down=$SECONDS
+    v1 down > /dev/null 2>&1
+    report "down within $((SECONDS - down)) s"
+}
+
+v2() { docker compose --env-file "$env_file" "$@"; }
+v1() { docker-compose --env-file "$env_file" "$@"; }
+report() { echo "   $1"; }
+containers() { docker ps -q --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" --filter "label=com.docker.compose.service=$1"; }
+inside() { docker exec "$(containers "$1" | head -1)" "${@:2}"; }
+
+fail() {
+    echo "FAILED: $1"
+    docker ps -a --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" --format '{{.Names}}: {{.Status}}'
+    for container in $(docker ps -aq --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME"); do
+        docker inspect -f '--- {{.Name}}' "$container"; docker logs --tail 8 "$container" 2>&1 | cut -c1-400
+    done
+    exit 1
+}
+
+end() {
+    [ -z "${sender-}" ] || kill "$sender" 2> /dev/null || true
+    v2 down -v --remove-orphans > /dev/null 2>&1 || true
+    rm -rf "$work"
+    exit "$1"
+}
+
+# await SECONDS WHAT COMMAND...
+await() {
+    local until=$((SECONDS + $1)) began=$SECONDS
+    until "${@:3}" 2> /dev/null; do
+        [ $SECONDS -lt $until ] || fail "not within $1 s: $2"
+        sleep 0.5
+    done
+    report "$2 ($((SECONDS - began)) s)"
+}
+
+read_by_both() {
+    local choice
+    for choice in A=a CONTROL_CENTER=millrace COMPOSE_PROFILES=prometheus; do
+        env "$choice" docker compose config -q || fail "v2 with $choice"
+        env "$choice" docker-compose config -q || fail "1.29 with $choice"
+    done
+    for choice in docker/three-brokers.env docker/standins.env; do
+        docker compose --env-file $choice config -q || fail "v2 with $choice"
+        docker-compose --env-file $choice config -q || fail "1.29 with $choice"
+    done
+    # The profile and its settings go together, in both.
+    docker compose --env-file docker/three-brokers.env config --services | grep kafka-3 > /dev/null || fail "v2 has no third broker"
+    docker-compose --env-file docker/three-brokers.env config | grep 'REPLICATION_FACTOR: .3' > /dev/null || fail "1.29 has no third copy"
+}
+
+images() {
+    for name in $OURS; do strip -o "docker/dist/$name" "target/debug/$name"; done
+    [ "$env_file" != docker/standins.env ] || docker/standins/build.sh > "$work/build" 2>&1 || { cat "$work/build"; exit 1; }
+    v2 build > "$work/build" 2>&1 || { tail -20 "$work/build"; exit 1; }
+}
+
+all_are_healthy() {
+    local wanted found
+    wanted=$(v2 config --services | grep -vxc secrets)
+    found=$(docker ps -q --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" --filter health=healthy | wc -l)
+    [ "$found" -ge "$wanted" ]
+}
+
+rows_are_there() { inside cassandra cqlsh -e 'SELECT id FROM millrace.created_users LIMIT 1' | grep '(1 rows)' > /dev/null; }
+
+pages_answer() {
+    for port in $SCHEDULER_PORT $CONTROL_CENTER_PORT $COORDINATOR_PORT; do
+        curl -fsS -m 10 -o /dev/null "http://localhost:$port/" || fail "no page on $port"
+    done
+    # As the README says it.
+    v2 exec -T cassandra cqlsh -e 'SELECT id, email FROM millrace.created_users LIMIT 5' 2> /dev/null | grep '(5 rows)' > /dev/null || fail "cqlsh"
+    v2 exec -T postgres psql -U millrace -d analytics -Atc 'SELECT count(*) > 0 FROM users' | grep t > /dev/null || fail "psql"
+}
+
+memory() {
+    local image sum=0 ours=0 name mib
+    while read -r name mib; do
+        image=$(docker inspect -f '{{.Config.Image}}' "$name")
+        sum=$((sum + mib)); case $image in millrace:*) ours=$((ours + mib)) ;; esac
+    done < <(docker stats --no-stream --format '{{.Name}} {{.MemUsage}}' $(docker ps -q --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME") \
+        | awk '{ mib = $2 + 0; if ($2 ~ /GiB/) mib *= 1024; if ($2 ~ /KiB/) mib /= 1024; printf "%s %d\n", $1, mib + 0.5 }')
+    report "memory: ours $ours MiB (goal 300), all $sum MiB (goal 2048)"
+    [ $ours -le 300 ] && [ $sum -le 2048 ] || fail "too much memory"
+}
+
+# Batches of 100 until there is a file `enough`. A batch counts only when all of it was acknowledged; until then it is sent again, which
+# may put a record into the topic twice: that is what "the promise starts at the topic" means.
+send_for_ever() {
+    set +e
+    local first=1 last
+    while [ ! -e "$work/enough" ]; do
+        last=$((first + 99))
+        seq $first $last | sed 's/.*/{"id":"t-&","first_name":"Test","last_name":"&","gender":"female","address":"1 A","post_code":"0150","email":"t&@example.com","username":"t&","dob":"1966-08-07T01:02:03Z","phone":"1","country":"Testland","city":"Oslo","nat":"NO","fetched_at":"2026-03-01T12:00:00Z"}/' > "$work/batch"
+        local tries=0
+        until [[ $(push "$work/batch") == *'"accepted":100,'* ]]; do
+            tries=$((tries + 1)); [ $tries -lt 600 ] || return 1
+            sleep 0.5
+        done
+        echo $last > "$work/last.new"; mv "$work/last.new" "$work/last"
+        first=$((last + 1))
+        sleep 0.3
+    done
+}
+
+push() {
+    curl -sS -m 30 -H 'Content-Type: application/x-ndjson' --data-binary @"$1" "http://localhost:$PRODUCER_PORT/v1/streams/users/records" 2> /dev/null
+}
+
+sender_goes_on() {
+    local before; before=$(cat "$work/last"); sleep 2
+    [ "$(cat "$work/last")" -gt "$before" ]
+}
+
+is_in_both() {
+    inside cassandra cqlsh -e "SELECT email FROM millrace.created_users WHERE id = '$1'" | grep '(1 rows)' > /dev/null || return 1
+    [ "$(inside postgres psql -U millrace -d analytics -Atc "SELECT email FROM users WHERE id = '$1'")" = t1@example.com ]
+}
+
+# Its process, not its container: docker starts a container again whose process ended, but not one that it was told to kill.
+crash_the_broker() {
+    local broker; broker=$(containers kafka)
+    kill -9 "$(docker inspect -f '{{.State.Pid}}' "$broker")"
+    await 20 "the broker's death is noticed" restarted_or_down "$broker"
+    await 120 "the broker is healthy again" is_healthy "$broker"
+    await 60 "records are taken again" sender_goes_on
+}
+
+restarted_or_down() { [ "$(docker inspect -f '{{.RestartCount}}' "$1")" -gt 0 ]; }
+is_healthy() { [ "$(docker inspect -f '{{.State.Health.Status}}' "$1")" = healthy ]; }
+
+# N workers live, and all slots run on workers that live.
+workers_are() {
+    local jobs alive
+    jobs=$(curl -fsS -m 5 "http://localhost:$COORDINATOR_PORT/api/v1/jobs")
+    alive=$(grep -o '"name":"[^"]*"[^}]*"alive":true' <<< "$jobs" | grep -o '^"name":"[^"]*"' | cut -d'"' -f4)
+    [ "$(wc -w <<< "$alive")" = "$1" ] || return 1
+    [ "$(grep -o '"state":"[a-z]*"' <<< "$jobs" | sort -u)" = '"state":"running"' ] || return 1
+    for worker in $(grep -o '"worker":"[^"]*"' <<< "$jobs" | cut -d'"' -f4 | sort -u); do grep -qx "$worker" <<< "$alive" || return 1; done
+}
+
+subjects() { curl -fsS -m 10 "http://localhost:$SCHEMA_REGISTRY_PORT/subjects" | tr ',' '\n' | tr -d '[]"' | sort; }
+
+sent() { seq 1 "$(cat "$work/last")" | sed 's/^/t-/' | sort; }
+in_cassandra() { inside cassandra cqlsh -e 'PAGING OFF; SELECT id FROM millrace.created_users' | grep -oE '\bt-[0-9]+\b' | sort; }
+in_postgres() { inside postgres psql -U millrace -d analytics -Atc "SELECT id FROM users WHERE id LIKE 't-%'" | sort; }
+same() { [ "$("$1")" = "$("$2")" ]; }
+
+# The keys of the test's records in a topic, as often as they are there.
+topic() {
+    MILLRACE_KAFKA_BOOTSTRAP=localhost:$KAFKA_PORT MILLRACE_REGISTRY_URL=http://localhost:$SCHEMA_REGISTRY_PORT \
+        target/debug/millrace topic read "$1" --limit 100000 --json | grep -oE '"key": "t-[0-9]+"' | sort
+}
+
+main
