@@ -35,7 +35,8 @@ pub fn environment() -> HashMap<String, String> {
 ///
 /// Containers name `/etc/hostname`, so that each of several is somebody else.
 pub fn name(process: &str, variables: &HashMap<String, String>) -> Result<String, ConfigError> {
-    Ok(look_up("MILLRACE_NAME", variables)?.unwrap_or_else(|| process.to_owned()))
+    let given = look_up("MILLRACE_NAME", variables)?.filter(|name| !name.is_empty());
+    Ok(given.unwrap_or_else(|| process.to_owned()))
 }
 
 /// Reads `file` and lays the variables over it. An unknown key or a wrong type is an error with its line.
@@ -191,6 +192,7 @@ mod tests {
         let by_file = ("MILLRACE_NAME_FILE", file.path().to_str().unwrap());
         let cases = [
             (vec![], "worker"),
+            (vec![("MILLRACE_NAME", "")], "worker"),
             (vec![by_file], "3f2a"),
             (vec![("MILLRACE_NAME", "worker-2"), by_file], "worker-2"),
         ];
