@@ -65,11 +65,15 @@ pub enum KafkaError {
 pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// What all clients share.
+/// The largest record that we send. A broker takes 1 MiB where a topic says nothing; only topics of dead letters say more.
+const RECORD_BYTES_MAX: usize = 2 << 20;
+
 fn client(bootstrap: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", bootstrap)
         .set("client.id", "millrace")
+        .set("message.max.bytes", RECORD_BYTES_MAX.to_string())
         .set("socket.timeout.ms", "10000")
         // A restarted broker should be found again soon.
         .set("reconnect.backoff.ms", "50")

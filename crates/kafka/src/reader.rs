@@ -12,7 +12,10 @@ use rdkafka::{
 };
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -20,6 +23,8 @@ use std::{
 pub struct Reader {
     consumer: BaseConsumer<Ends>,
     topics: Mutex<HashMap<String, Arc<str>>>,
+    /// Whether the last word from Kafka was an error that passes.
+    troubled: AtomicBool,
 }
 
 /// Where to begin in a partition.
@@ -73,7 +78,7 @@ impl Reader {
             cause: cause.to_string(),
         };
         let consumer = settings.create_with_context(Ends::default()).map_err(unreachable)?;
-        Ok(Self { consumer, topics: Mutex::default() })
+        Ok(Self { consumer, topics: Mutex::default(), troubled: AtomicBool::new(false) })
     }
 
     /// The place of a topic's first record, per partition, whose time is at or after `since_ms` (milliseconds since 1970); the end
@@ -123,10 +128,16 @@ impl Reader {
     pub fn poll(&self, timeout: Duration) -> Result<Polled, KafkaError> {
         match self.consumer.poll(timeout) {
             None => Ok(Polled::Nothing),
-            Some(Ok(message)) => Ok(Polled::Record(self.record(&message))),
+            Some(Ok(message)) => {
+                self.troubled.store(false, Ordering::Relaxed);
+                Ok(Polled::Record(self.record(&message)))
+            }
             Some(Err(Cause::PartitionEOF(partition))) => Ok(self.end_of(partition)),
             Some(Err(cause)) if passes(&cause) => {
-                tracing::warn!("reading from Kafka: {cause}; it is tried again");
+                // While a broker is away the library says so many times a second.
+                if !self.troubled.swap(true, Ordering::Relaxed) {
+                    tracing::warn!("reading from Kafka: {cause}; it is tried again until it answers");
+                }
                 Ok(Polled::Nothing)
             }
             Some(Err(cause)) => Err(refused("to read", &cause)),

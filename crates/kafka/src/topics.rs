@@ -1,6 +1,6 @@
 //! Making topics.
 
-use crate::{ANSWER_MAX, Cluster, KafkaError, client};
+use crate::{ANSWER_MAX, Cluster, KafkaError, RECORD_BYTES_MAX, client};
 use rdkafka::{
     admin::{AdminClient, AdminOptions, NewTopic, TopicReplication},
     client::DefaultClientContext,
@@ -28,6 +28,14 @@ impl TopicSpec {
     ) -> Self {
         let millis = retention.map_or("-1".into(), |time| time.as_millis().to_string());
         Self { name: name.into(), partitions, replication, settings: vec![("retention.ms".into(), millis)] }
+    }
+
+    /// A topic for dead letters: for ever, and large enough for any record that a topic of the broker's default size holds, with
+    /// the letter's headers beside it.
+    pub fn dead(name: impl Into<String>, partitions: usize, replication: i32) -> Self {
+        let mut spec = Self::new(name, partitions, replication, None);
+        spec.settings.push(("max.message.bytes".into(), RECORD_BYTES_MAX.to_string()));
+        spec
     }
 
     /// A topic that keeps the last record of each key.

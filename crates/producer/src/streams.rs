@@ -125,7 +125,7 @@ async fn prepare_stream(stream: &Stream, cluster: &Cluster, registry: &Registry)
     let dead = model::dead::topic_of(&stream.name);
     let specs = [
         TopicSpec::new(&stream.name, stream.partitions as usize, stream.replication, stream.retention),
-        TopicSpec::new(&dead, stream.partitions as usize, stream.replication, None),
+        TopicSpec::dead(&dead, stream.partitions as usize, stream.replication),
     ];
     kafka::topics::ensure(cluster, &specs).await.map_err(|cause| match cause {
         kafka::KafkaError::Partitions { .. } => Unready::Refused(cause.to_string()),

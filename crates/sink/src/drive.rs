@@ -196,11 +196,7 @@ fn without<T>(items: Vec<T>, out: &std::collections::BTreeSet<usize>) -> Vec<T> 
 
 /// Made before the first record is read: a record that can't be a row must have somewhere to go.
 async fn ensure_dead_topic(cluster: &Cluster, stream: &Stream) -> Result<(), KafkaError> {
-    let spec = TopicSpec::new(
-        model::dead::topic_of(&stream.name),
-        stream.partitions as usize,
-        stream.replication,
-        None,
-    );
+    let name = model::dead::topic_of(&stream.name);
+    let spec = TopicSpec::dead(name, stream.partitions as usize, stream.replication);
     kafka::topics::ensure(cluster, &[spec]).await
 }

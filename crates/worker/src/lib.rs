@@ -15,18 +15,25 @@ mod writer;
 
 pub use config::Config;
 
+use pipeline::Published;
 use service::Service;
+use sqlx::PgPool;
+use tokio::sync::watch;
 
 /// The whole process.
 pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let work = async {
-        let pool = postgres::connect(&config.postgres.url, &config.postgres.password).await?;
-        postgres::migrate(&pool).await?;
-        let published = pipeline::published::watch(pool.clone()).await;
+        // Only the way there may be broken off. Slots are told to end and are waited for.
+        let Some(begun) = service.shutdown.run_until_cancelled(begin(&config)).await else { return Ok(()) };
+        let (pool, published) = begun?;
         assignment::follow(&service, &config, pool, published).await
     };
-    let work = async {
-        tokio::select! { ended = work => ended, () = service.shutdown.cancelled() => Ok(()) }
-    };
     tokio::try_join!(service.serve(&config.listen, axum::Router::new()), work).map(drop)
+}
+
+async fn begin(config: &Config) -> anyhow::Result<(PgPool, watch::Receiver<Published>)> {
+    let pool = postgres::connect(&config.postgres.url, &config.postgres.password).await?;
+    postgres::migrate(&pool).await?;
+    let published = pipeline::published::watch(pool.clone()).await;
+    Ok((pool, published))
 }

@@ -31,7 +31,7 @@ impl Outputs {
         let mut specs = vec![
             TopicSpec::new(&input.name, inputs, input.replication, input.retention),
             TopicSpec::new(&target.name, target.partitions as usize, target.replication, target.retention),
-            TopicSpec::new(&dead, inputs, input.replication, None),
+            TopicSpec::dead(&dead, inputs, input.replication),
         ];
         specs.extend(changelog.iter().map(|name| TopicSpec::compacted(name, inputs, input.replication)));
         kafka::topics::ensure(&cluster, &specs).await?;

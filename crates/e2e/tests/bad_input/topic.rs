@@ -64,6 +64,8 @@ fn cases(id: u32, other: u32) -> Vec<Case> {
         all("a text of 2^40 bytes", framed(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x40, b'x']), "", ""),
         all("a text of -1 bytes", framed(&[1, b'x', 2, 0, 0]), "", ""),
         all("a number that does not end", framed(&[0xff; 40]), "", ""),
+        // Its letter, with headers, is larger than a topic takes that says nothing.
+        all("a mebibyte of noise", framed(&incompressible(1_047_800)), "", ""),
         Case {
             cassandra: None,
             postgres: None,
@@ -238,4 +240,16 @@ async fn sinks_bury_what_cannot_be_a_row_and_go_on() {
         .await;
     }
     memory.iter().for_each(|memory| memory.assert_within(GROWTH_MIB_MAX));
+}
+
+/// Bytes that no compression makes smaller.
+fn incompressible(bytes: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state as u8
+    };
+    (0..bytes).map(|_| next()).collect()
 }
