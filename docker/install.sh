@@ -1,6 +1,6 @@
 #!/bin/bash
-# What `make test-compose` needs, where it is missing, on Debian 12 or later and Ubuntu: the engine, compose v2, docker-compose 1.29;
-# and a running daemon. Root.
+# What `make test-compose` needs, where it is missing, on Debian 12: the engine, compose v2, docker-compose 1.29; and a running
+# daemon. Root. Elsewhere it says what to install.
 #
 #   docker/install.sh         installs what is missing, starts the daemon if none answers
 #   docker/install.sh stop    stops a daemon that this script started
@@ -24,18 +24,23 @@ main() {
 installed() { for program in "$@"; do command -v "$program" > /dev/null || return 1; done; }
 
 packages() {
+    supported "$@"
     [ -n "${updated-}" ] || apt-get update -qq
     updated=yes
     apt-get install -y -qq --no-install-recommends "$@" > /dev/null
 }
 
+supported() {
+    [ "$(id -u)" = 0 ] || { echo "as root, this would install: $*" >&2; exit 1; }
+    grep -q '^VERSION_CODENAME=bookworm' /etc/os-release || { echo "install by hand, this is not Debian 12: $*" >&2; exit 1; }
+}
+
 # Debian has the plugins from 13 on. Only the program is taken: it needs nothing but a C library of 12.
 plugin() {
-    apt-get install -y -qq --no-install-recommends "$1" > /dev/null 2>&1 && docker "${1#docker-}" version > /dev/null 2>&1 && return
+    supported "the plugin $1"
     [ -n "$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages')" ] || apt-get update -qq
     local uri work
     uri=$(apt-get indextargets --format '$(REPO_URI) $(CODENAME) $(COMPONENT)' 'Identifier: Packages' | awk '$2 == "bookworm" && $3 == "main" {print $1; exit}')
-    [ -n "$uri" ] || { echo "install the plugin $1 of docker by hand: https://docs.docker.com/compose/install" >&2; exit 1; }
     work=$(mktemp -d)
     mkdir -p "$work/lists/partial" "$work/cache/archives/partial" $plugins
     echo "deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] $uri trixie main" > "$work/sources.list"

@@ -1,8 +1,8 @@
 #!/bin/bash
 # make test-compose: the very docker-compose.yml that people start, and what must survive it.
 #
-# Programs: target/debug, stripped (build.sh of the stand-ins needs what `make test` has fetched). Images of the servers: stand-ins,
-# which show how things are wired and not that the official images work; IMAGES=official takes those. Needs docker, compose v2 and
+# Programs: target/debug, stripped. The stand-ins are built from what `make test` has fetched. They show how things are
+# wired and not that the official images work; IMAGES=official takes those. Needs docker, compose v2 and
 # docker-compose 1.29 (docker/install.sh) and root. Ports and project are its own; nothing of another stack is touched.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -10,8 +10,11 @@ export COMPOSE_PROJECT_NAME=millrace-test
 export KAFKA_PORT=28092 SCHEMA_REGISTRY_PORT=28081 CASSANDRA_PORT=28042 POSTGRES_PORT=28433 CONTROL_CENTER_PORT=28021 \
     USERS_API_PORT=28071 PRODUCER_PORT=28070 SCHEDULER_PORT=28080 COORDINATOR_PORT=28077
 env_file=docker/standins.env
-[ "${IMAGES:-standins}" = standins ] || { env_file=$(mktemp); echo BINARIES=prebuilt > "$env_file"; export BUILDER_IMAGE=debian:bookworm-slim; }
 work=$(mktemp -d)
+if [ "${IMAGES:-standins}" = official ]; then
+    env_file=$work/official.env
+    printf '%s\n' BINARIES=prebuilt BUILDER_IMAGE=debian:bookworm-slim "CONTROL_CENTER=${CONTROL_CENTER:-millrace}" > "$env_file"
+fi
 OURS='users-api fetcher producer scheduler coordinator worker cassandra-sink postgres-sink control-center'
 
 main() {
@@ -76,7 +79,7 @@ fail() {
     echo "FAILED: $1"
     docker ps -a --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME" --format '{{.Names}}: {{.Status}}'
     for container in $(docker ps -aq --filter "label=com.docker.compose.project=$COMPOSE_PROJECT_NAME"); do
-        docker inspect -f '--- {{.Name}}' "$container"; docker logs --tail 8 "$container" 2>&1 | cut -c1-400
+        docker inspect -f '--- {{.Name}}' "$container"; docker logs --tail 5 "$container" 2>&1 | cut -c1-300
     done
     exit 1
 }
