@@ -30,24 +30,37 @@ image() { # name: builds its folder together with what was put into $work/name
     rm -rf "${work:?}/$1"
 }
 
-files() { # from name/to: files of the cache, linked where that is possible
-    [ -e "$1" ] || { echo "$1 is not there: start \`make up\` or \`make test\` once, or set MILLRACE_CACHE" >&2; exit 1; }
+missing() { echo "$1 is not there: start \`make up\` or \`make test\` once, or set MILLRACE_CACHE" >&2; exit 1; }
+of_lock() { grep -v '^#' "../../crates/servers/locks/$1.lock"; }
+
+jars() { # lock name: the jars that a lock names
+    local path
+    mkdir -p "$work/$1/libs"
+    while read -r _ path _; do
+        cp "$cache/jars/$1/$(basename "$path")" "$work/$1/libs/" 2> /dev/null || missing "$cache/jars/$1/$(basename "$path")"
+    done < <(of_lock "$1")
+}
+
+unpacked() { # lock name/to: what was unpacked from the one archive that a lock names
+    local from
+    from=$cache/$1-$(of_lock "$1" | awk '{print substr($3, 1, 12)}')
+    [ -d "$from" ] || missing "$from"
     mkdir -p "$(dirname "$work/$2")"
-    cp -rL "$1" "$work/$2"
+    cp -r "$from" "$work/$2"
 }
 
 base
 mkdir -p "$work/java/ca"
 cp /usr/local/share/ca-certificates/*.crt "$work/java/ca/" 2> /dev/null || true
 image java
-files "$cache/jars/kafka" kafka/libs
+jars kafka
 image kafka
 image zookeeper
-files "$(echo "$cache"/registry-*)" schema-registry/app
+unpacked registry schema-registry/app
 image schema-registry
-files "$cache/jars/cassandra" cassandra/libs
+jars cassandra
 cp ../../crates/servers/src/cassandra.options "$work/cassandra/"
 image cassandra
-files "$(echo "$cache"/postgres-*)" postgres/server
+unpacked postgres postgres/server
 image postgres
 image prometheus
