@@ -21,10 +21,8 @@ mod variables;
 pub use config::Config;
 
 use fetch::Fetcher;
-use pipeline::Published;
 use service::Service;
 use std::sync::{Arc, OnceLock};
-use tokio::sync::watch;
 
 /// The whole process.
 pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
@@ -35,8 +33,8 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
         postgres::migrate(&pool).await?;
         let published = pipeline::published::watch(pool.clone()).await;
         // Set once, here: nobody else holds the cell to write.
-        let _ = ready.set(Fetcher::new(&service, &config, pool, published.clone())?);
-        tell_health(&service, published).await;
+        let _ = ready.set(Fetcher::new(&service, &config, pool, published)?);
+        service.health.good("pipelines");
         anyhow::Ok(())
     };
     let serve = async {
@@ -52,18 +50,4 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     };
     tokio::try_join!(serve, begin)?;
     Ok(())
-}
-
-async fn tell_health(service: &Service, mut published: watch::Receiver<Published>) {
-    while published.borrow_and_update().pipelines.is_empty() {
-        service.health.bad(
-            "pipelines",
-            "no pipeline is published yet: the scheduler publishes the folders under config/pipelines",
-        );
-        tokio::select! {
-            changed = published.changed() => if changed.is_err() { return },
-            () = service.shutdown.cancelled() => return,
-        }
-    }
-    service.health.good("pipelines");
 }

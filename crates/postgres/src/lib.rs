@@ -25,6 +25,8 @@ pub enum PostgresError {
 
 /// How many connections a process holds at most.
 pub const CONNECTIONS_MAX: u32 = 8;
+/// A connection that nobody has used for so long is closed: each is a process of the server with memory of its own.
+const IDLE_MAX: Duration = Duration::from_secs(20);
 const ACQUIRE_MAX: Duration = Duration::from_secs(10);
 const TRY_AGAIN: Duration = Duration::from_millis(250);
 
@@ -60,9 +62,8 @@ fn options(url: &str, password: &Secret) -> Result<PgConnectOptions, PostgresErr
 }
 
 async fn try_connect(options: &PgConnectOptions) -> Result<PgPool, sqlx::Error> {
-    let pool =
-        PgPoolOptions::new().max_connections(CONNECTIONS_MAX).min_connections(0).acquire_timeout(ACQUIRE_MAX);
-    pool.connect_with(options.clone()).await
+    let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).min_connections(0);
+    pool.acquire_timeout(ACQUIRE_MAX).idle_timeout(IDLE_MAX).connect_with(options.clone()).await
 }
 
 const INVALID_CATALOG_NAME: &str = "3D000";

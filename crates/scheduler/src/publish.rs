@@ -1,6 +1,6 @@
 //! From the folder of pipelines to what is published. A bad edit is told and changes nothing.
 
-use crate::{Config, outside::Outside};
+use crate::{Config, checking, outside::Outside};
 use pipeline::{Bundle, Problem};
 use service::Service;
 use std::{
@@ -61,12 +61,13 @@ fn load(folder: &Path) -> Loaded {
 }
 
 /// Publishes every bundle that is right. Between pipelines that exclude each other, none of those is published.
-async fn publish(outside: &Outside, loaded: &Loaded) -> Result<(), sqlx::Error> {
+async fn publish(outside: &Outside, loaded: &Loaded) -> anyhow::Result<()> {
     let mut problems = loaded.problems.clone();
     let mut good = vec![];
-    for bundle in loaded.bundles.values() {
-        match query::check_bundle(bundle) {
-            Ok(pipeline) => good.push((bundle, pipeline)),
+    let bundles: Vec<&Bundle> = loaded.bundles.values().collect();
+    for (bundle, checked) in bundles.iter().zip(checking::check(&bundles).await?) {
+        match checked {
+            Ok(pipeline) => good.push((*bundle, pipeline)),
             Err(found) => problems.extend(found),
         }
     }
@@ -85,7 +86,7 @@ async fn publish(outside: &Outside, loaded: &Loaded) -> Result<(), sqlx::Error> 
     }
     retire(outside, loaded).await?;
     problems.iter().for_each(|problem| tracing::warn!("not published: {problem}"));
-    keep(outside, &problems).await
+    Ok(keep(outside, &problems).await?)
 }
 
 /// A pipeline whose folder is gone is retired; one whose files can't be read stays.

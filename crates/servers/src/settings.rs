@@ -43,7 +43,7 @@ impl Default for Memory {
         Memory {
             zookeeper_heap_mb: 96,
             kafka_heap_mb: 256,
-            cassandra_heap_mb: 384,
+            cassandra_heap_mb: 320,
             registry_heap_mb: 192,
             postgres_buffers_mb: 64,
         }
