@@ -12,6 +12,9 @@ pub struct Bundle {
     pub files: BTreeMap<String, String>,
 }
 
+/// What a worker's program is called with to say what is wrong with bundles.
+pub const CHECK_BUNDLES: &str = "check-bundles";
+
 /// A definition is text that people write: anything larger is a mistake.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
 const KINDS: [&str; 4] = ["toml", "avsc", "sql", "cql"];

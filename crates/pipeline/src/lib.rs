@@ -18,7 +18,7 @@ mod table;
 mod task;
 mod validate;
 
-pub use bundle::{Bundle, read_all};
+pub use bundle::{Bundle, CHECK_BUNDLES, read_all};
 pub use dag::Dag;
 pub use job::{Emit, Job, Late};
 pub use problem::Problem;

@@ -3,7 +3,9 @@
 use std::fmt;
 
 /// One thing that is wrong. Shown as `users/pipeline.toml:12: …`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, thiserror::Error)]
+#[derive(
+    Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize, thiserror::Error,
+)]
 pub struct Problem {
     pub file: String,
     /// From 1.

@@ -13,6 +13,8 @@ pub struct Config {
     /// Where `pipelines/` is.
     pub config_dir: PathBuf,
     pub fetcher_url: String,
+    /// A worker's program, which says whether pipelines compile; empty: the one beside this program.
+    pub worker: String,
     /// Tasks that run at once in this process.
     pub tasks_max: usize,
     /// A task whose holder is silent for so long is given to another.

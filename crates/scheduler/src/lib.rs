@@ -6,7 +6,7 @@
 
 mod api;
 mod backfill;
-pub mod checking;
+mod checking;
 mod config;
 mod due;
 mod executor;

@@ -15,12 +15,13 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// Follows the folder until the process is to end.
 pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> anyhow::Result<()> {
     let folder = config.config_dir.join("pipelines");
+    let compiler = checking::program(&config.worker)?;
     let mut seen: Option<Loaded> = None;
     while !service.shutdown.is_cancelled() {
         let looked = folder.clone();
         let loaded = tokio::task::spawn_blocking(move || load(&looked)).await?;
         if seen.as_ref() != Some(&loaded) {
-            match publish(outside, &loaded).await {
+            match publish(&compiler, outside, &loaded).await {
                 Ok(()) => {
                     service.health.good("pipelines");
                     seen = Some(loaded);
@@ -61,11 +62,11 @@ fn load(folder: &Path) -> Loaded {
 }
 
 /// Publishes every bundle that is right. Between pipelines that exclude each other, none of those is published.
-async fn publish(outside: &Outside, loaded: &Loaded) -> anyhow::Result<()> {
+async fn publish(compiler: &Path, outside: &Outside, loaded: &Loaded) -> anyhow::Result<()> {
     let mut problems = loaded.problems.clone();
     let mut good = vec![];
     let bundles: Vec<&Bundle> = loaded.bundles.values().collect();
-    for (bundle, checked) in bundles.iter().zip(checking::check(&bundles).await?) {
+    for (bundle, checked) in bundles.iter().zip(checking::check(compiler, &bundles).await?) {
         match checked {
             Ok(pipeline) => good.push((*bundle, pipeline)),
             Err(found) => problems.extend(found),

@@ -5,6 +5,7 @@
 //! liveness only: a slot that runs goes on without it, and Kafka's epochs keep two owners of a slot apart.
 
 mod assignment;
+pub mod checking;
 mod config;
 mod output;
 mod owner;

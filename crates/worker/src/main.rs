@@ -5,5 +5,8 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(pipeline::CHECK_BUNDLES) {
+        return worker::checking::answer();
+    }
     service::main("worker", worker::run)
 }

@@ -104,12 +104,12 @@ async fn look_passed(job: &Job<'_>, passed: &Passed, known: &mut Known) -> Resul
 
 /// Follows the jobs from stream to stream. Answers which one is behind; afterwards the target of `to` is known.
 async fn reach(job: &Job<'_>, from: &str, to: &str, known: &mut Known) -> Result<Option<String>, String> {
-    // Known from an earlier look, several times a second: the jobs on the way need not be compiled again.
+    // Known from an earlier look: there are several a second.
     if known.targets.contains_key(to) {
         return Ok(None);
     }
-    let way =
-        way(job, from, to).ok_or_else(|| format!("no job leads from the stream \"{from}\" to \"{to}\""))?;
+    let way = way(job, from, to).await?;
+    let way = way.ok_or_else(|| format!("no job leads from the stream \"{from}\" to \"{to}\""))?;
     for (streaming, input) in way {
         if known.targets.contains_key(&streaming.into) {
             continue;
@@ -131,26 +131,42 @@ async fn reach(job: &Job<'_>, from: &str, to: &str, known: &mut Known) -> Result
 }
 
 /// The jobs, each with its input, that lead from one stream to another. The shortest way.
-fn way(job: &Job<'_>, from: &str, to: &str) -> Option<Vec<(pipeline::Job, String)>> {
+async fn way(job: &Job<'_>, from: &str, to: &str) -> Result<Option<Vec<(pipeline::Job, String)>>, String> {
     let mut ways = std::collections::VecDeque::from([(from.to_owned(), vec![])]);
     let mut seen = std::collections::BTreeSet::new();
     while let Some((stream, way)) = ways.pop_front() {
         if stream == to {
-            return Some(way);
+            return Ok(Some(way));
         }
         if !seen.insert(stream.clone()) {
             continue;
         }
         for streaming in job.pipeline.jobs.values() {
-            let Ok(compiled) = query::compile(&query::JobSpec::of(job.pipeline, streaming)) else { continue };
-            if compiled.inputs().contains(&stream) {
+            if reads(job, streaming, &stream).await? {
                 let mut longer = way.clone();
                 longer.push((streaming.clone(), stream.clone()));
                 ways.push_back((streaming.into.clone(), longer));
             }
         }
     }
-    None
+    Ok(None)
+}
+
+/// Whether a job reads a stream: what its group has committed tells, and before its first commit its text.
+async fn reads(job: &Job<'_>, streaming: &pipeline::Job, stream: &str) -> Result<bool, String> {
+    if !names(&streaming.text, stream) {
+        return Ok(false);
+    }
+    match job.outside.cluster.committed(&streaming.group()).await {
+        Ok(topics) => Ok(topics.is_empty() || topics.contains_key(stream)),
+        Err(KafkaError::Refused { .. }) => Ok(true),
+        Err(cause) => Err(cause.to_string()),
+    }
+}
+
+/// Whether a word of the SQL is this name.
+fn names(sql: &str, stream: &str) -> bool {
+    sql.split(|c: char| !c.is_alphanumeric() && !"_-".contains(c)).any(|word| word == stream)
 }
 
 async fn committed(job: &Job<'_>, group: &str, topic: &str) -> Result<Offsets, String> {
@@ -170,4 +186,15 @@ async fn sink_problem(job: &Job<'_>, table: &str) -> Option<String> {
             .await
             .ok()?;
     row?.0
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_stream_is_named_by_a_whole_word_of_the_sql() {
+        let sql = "SELECT id FROM tumble(users, at, INTERVAL '1' MINUTE)\nJOIN \"orders\" ON users_id = id";
+        for (stream, named) in [("users", true), ("orders", true), ("user", false), ("users_clean", false)] {
+            assert_eq!(super::names(sql, stream), named, "{stream}");
+        }
+    }
 }
