@@ -24,6 +24,9 @@ async fn ask(
 
 const JSON: &[(&str, &str)] = &[("content-type", "application/json")];
 
+/// Method, path, headers, body, and what is answered: status and a part of the text.
+type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, u16, &'a str);
+
 #[tokio::test]
 async fn the_scheduler_says_what_is_wrong_with_a_request() {
     let world = World::running();
@@ -31,7 +34,7 @@ async fn the_scheduler_says_what_is_wrong_with_a_request() {
     let large = format!("{{\"idempotency_key\": \"{}\"}}", "k".repeat(3_000_000));
     let long = format!("{{\"idempotency_key\": \"{}\"}}", "k".repeat(300_000));
     let trigger = "/api/v1/dags/users/runs";
-    let cases: [(&str, &str, &[(&str, &str)], &str, u16, &str); 21] = [
+    let cases: [Case<'_>; 21] = [
         ("POST", "/api/v1/dags/nobody/runs", JSON, "{}", 404, "There is no DAG \"nobody\""),
         ("POST", trigger, JSON, "not json", 400, "JSON"),
         ("POST", trigger, JSON, "{\"idempotency_key\": 7}", 422, "expected a string"),

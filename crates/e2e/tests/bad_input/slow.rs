@@ -23,7 +23,7 @@ async fn crawl(address: String, request: String) -> String {
     for byte in request.bytes().chain(std::iter::repeat(b'a')) {
         tokio::select! {
             _ = clock.tick() => if stream.write_all(&[byte]).await.is_err() { break },
-            read = stream.read_buf(&mut answer) => if read.is_ok_and(|n| n > 0) { break } else { break },
+            _ = stream.read_buf(&mut answer) => break,
         }
     }
     let _ = timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
