@@ -64,7 +64,7 @@ pub async fn fill(stand: &Stand, records: usize, per_ms: usize) -> anyhow::Resul
     let bootstrap = stand.address("kafka")?.to_owned();
     let cluster = Cluster::new(&bootstrap);
     until("the topic is made", async || Ok(cluster.ends("bench_events", End::Stable).await.is_ok())).await?;
-    let registry = Registry::new(&format!("{}{}", stand.address("registry")?, servers::REGISTRY_API))?;
+    let registry = Registry::new(stand.address("registry")?)?;
     let schema_id = registry.register("bench_events-value", SCHEMA).await?;
     let encoder = Encoder::new(schema_id)?;
     let sender = Sender::new(&bootstrap)?;

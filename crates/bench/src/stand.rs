@@ -1,5 +1,6 @@
 //! A stack of the benchmark's own, and the ways to load and to watch it.
 
+use crate::load;
 use anyhow::{Context, bail};
 use cassandra::Cassandra;
 use model::Secret;
@@ -25,7 +26,7 @@ pub struct Stand {
 pub enum With {
     /// The one that ships.
     Users,
-    /// Only the benchmark's own, which is empty at first.
+    /// Only the benchmark's own: a stream, at first.
     Nothing,
 }
 
@@ -44,6 +45,8 @@ impl Stand {
         })?;
         if with == With::Nothing {
             fs::remove_dir_all(own.config.join("pipelines/users"))?;
+            // A producer without a stream has nothing to be ready for.
+            write(&own, &[("events.avsc", load::SCHEMA), ("pipeline.toml", load::STREAM)])?;
         }
         own.up().context("start the stack")?;
         let stack = Stack::read(&own.home).context("the stack has left no file")?;
@@ -60,12 +63,7 @@ impl Stand {
 
     /// Writes the benchmark's pipeline: the scheduler publishes it within a second.
     pub fn pipeline(&self, files: &[(&str, &str)]) -> anyhow::Result<()> {
-        let folder = self.own.config.join("pipelines/bench");
-        fs::create_dir_all(folder.join("dags"))?;
-        for (name, text) in files {
-            fs::write(folder.join(name), text)?;
-        }
-        Ok(())
+        write(&self.own, files)
     }
 
     /// Seconds of processor time that processes have taken so far, user and system, over all their threads.
@@ -113,6 +111,15 @@ impl Stand {
         let values = text.lines().filter(|line| line.starts_with(name));
         Ok(values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
     }
+}
+
+fn write(own: &OwnStack, files: &[(&str, &str)]) -> anyhow::Result<()> {
+    let folder = own.config.join("pipelines/bench");
+    fs::create_dir_all(folder.join("dags"))?;
+    for (name, text) in files {
+        fs::write(folder.join(name), text)?;
+    }
+    Ok(())
 }
 
 /// Waits until `look` answers true.

@@ -14,15 +14,8 @@ use tokio::sync::watch;
 
 /// The whole process.
 pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
-    let drive = async {
-        // Only the way there may be broken off: drives are told to end and are waited for.
-        let begun = service.shutdown.run_until_cancelled(begin(&service, &config)).await;
-        let Some(begun) = begun else { return Ok(()) };
-        let (context, published) = begun?;
-        sink::run(context, pipeline::Store::Cassandra, published, service.shutdown.clone()).await;
-        Ok(())
-    };
-    tokio::try_join!(service.serve(&config.listen, axum::Router::new()), drive).map(drop)
+    let begin = begin(&service, &config);
+    sink::process(&service, &config.listen, pipeline::Store::Cassandra, begin).await
 }
 
 async fn begin(

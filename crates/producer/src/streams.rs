@@ -98,7 +98,7 @@ impl Streams {
                 next.insert(stream.name.clone(), prepared);
             }
         }
-        if !waiting && !next.is_empty() {
+        if !waiting {
             service.health.good("streams");
         }
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(next);

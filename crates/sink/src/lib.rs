@@ -1,6 +1,6 @@
 //! From a topic to a table: batch, write, quarantine, commit.
 //!
-//! [`run`] keeps one drive per declared table. A drive reads committed records in order, decodes them by the schema that they
+//! [`process`] keeps one drive per declared table. A drive reads committed records in order, decodes them by the schema that they
 //! were written with, hands rows to a [`Store`], sends what cannot be a row to the dead letters, and only then commits the
 //! offset. Stores are idempotent by the row's version, so that a batch may be written again.
 
@@ -14,7 +14,7 @@ mod tables;
 
 pub use row::{Row, text};
 pub use store::{Places, Store, WriteError, Written};
-pub use tables::{Context, run};
+pub use tables::{Context, process};
 
 use pipeline::{Column, Stream, Table};
 

@@ -72,8 +72,24 @@ impl<S: Store> Context<S> {
 
 type Running = BTreeMap<String, (Target, CancellationToken, JoinHandle<()>)>;
 
+/// A sink's whole process. `begin` finds its servers, and only that may be broken off: drives are told to end and are waited for.
+pub async fn process<S: Store>(
+    service: &Service,
+    listen: &str,
+    store: StoreName,
+    begin: impl Future<Output = anyhow::Result<(Context<S>, watch::Receiver<Published>)>>,
+) -> anyhow::Result<()> {
+    let drive = async {
+        let Some(begun) = service.shutdown.run_until_cancelled(begin).await else { return Ok(()) };
+        let (context, published) = begun?;
+        run(context, store, published, service.shutdown.clone()).await;
+        Ok(())
+    };
+    tokio::try_join!(service.serve(listen, axum::Router::new()), drive).map(drop)
+}
+
 /// Keeps the drives of one store's tables until the process is to end.
-pub async fn run<S: Store>(
+async fn run<S: Store>(
     context: Context<S>,
     store: StoreName,
     mut published: watch::Receiver<Published>,
