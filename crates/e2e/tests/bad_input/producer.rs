@@ -4,6 +4,7 @@ use crate::{GROWTH_MIB_MAX, doors, first_good, good, passes};
 use e2e::{Letters, Memory, World};
 use serde_json::Value;
 use std::io::Write;
+use test_support::eventually;
 use test_support::unique;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -127,7 +128,12 @@ async fn post(world: &World, path: &str, headers: &[(&str, &str)], body: Vec<u8>
     let url = format!("{}/v1/streams/{path}", world.stack.address("producer"));
     let request =
         headers.iter().fold(world.http.post(url), |request, (name, value)| request.header(*name, *value));
-    let answer = request.body(body).send().await.expect("the producer answers");
+    let request = request.body(body);
+    // A body that is refused before all of it was sent may break the connection of a client that is slow to send: it asks again.
+    let answer = eventually("the producer answers", || async {
+        request.try_clone().expect("the body is bytes").send().await.ok()
+    })
+    .await;
     let status = answer.status().as_u16();
     (status, answer.json().await.expect("its answer is JSON"))
 }
