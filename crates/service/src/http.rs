@@ -77,7 +77,7 @@ struct Arriving(Option<BodyDataStream>);
 
 /// Of a refused body, more is not looked at.
 const REFUSED_BYTES_MAX: usize = 64 * 1024 * 1024;
-const REFUSED_MAX: Duration = Duration::from_secs(10);
+const REFUSED_MAX: Duration = Duration::from_secs(2);
 
 impl Drop for Arriving {
     /// Takes what is still being sent. To close on it would reset the connection, and the sender's system would throw the answer
