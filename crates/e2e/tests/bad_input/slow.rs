@@ -80,8 +80,13 @@ async fn crawl_body(address: String, head: String) -> String {
     let mut clock = interval(Duration::from_secs(1));
     loop {
         tokio::select! {
-            _ = clock.tick() => if stream.write_all(b"a").await.is_err() { break },
+            // What is there to be read comes first: a write may find the connection closed behind the answer.
+            biased;
             _ = stream.read_buf(&mut answer) => break,
+            _ = clock.tick() => if stream.write_all(b"a").await.is_err() {
+                let _ = timeout(Duration::from_secs(1), stream.read_buf(&mut answer)).await;
+                break;
+            },
         }
     }
     String::from_utf8_lossy(&answer).into_owned()
