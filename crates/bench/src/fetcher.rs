@@ -19,9 +19,7 @@ pub async fn run(folder: &Path) -> anyhow::Result<Report> {
         .context("run this from the project's folder")?;
     let avsc = std::fs::read_to_string("config/pipelines/users/users.avsc")?;
     stand.pipeline(&[("users.avsc", &avsc), ("pipeline.toml", &source(&pipeline)?)])?;
-    fetch(&stand)
-        .await
-        .or(until("the source is known", async || Ok(fetch(&stand).await.is_ok())).await.map(|()| 0))?;
+    until("the source is known", async || Ok(fetch(&stand).await.is_ok())).await?;
     let (cpu, started) = (stand.cpu_seconds(&["fetcher"])?, Instant::now());
     let delivered = fetch(&stand).await? as f64;
     let (cpu, wall) = (stand.cpu_seconds(&["fetcher"])? - cpu, started.elapsed().as_secs_f64());

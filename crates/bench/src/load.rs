@@ -58,9 +58,8 @@ impl Encoder {
 /// Records in one `send_all`: a few are on their way at once.
 const CHUNK: usize = 20_000;
 
-/// Publishes the stream and fills its topic with `records`.
+/// Fills the topic of the stream that the stand begins with.
 pub async fn fill(stand: &Stand, records: usize, per_ms: usize) -> anyhow::Result<()> {
-    stand.pipeline(&[("events.avsc", SCHEMA), ("pipeline.toml", STREAM)])?;
     let bootstrap = stand.address("kafka")?.to_owned();
     let cluster = Cluster::new(&bootstrap);
     until("the topic is made", async || Ok(cluster.ends("bench_events", End::Stable).await.is_ok())).await?;

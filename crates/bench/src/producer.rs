@@ -1,7 +1,7 @@
 //! JSON over HTTP to Avro in Kafka: large bodies and single records.
 
 use crate::{
-    load::{SCHEMA, STREAM, event},
+    load::event,
     peer::perf_producer,
     report::Report,
     stand::{Stand, With, until},
@@ -28,7 +28,6 @@ const RECORD_BYTES: usize = 270;
 pub async fn run(folder: &Path) -> anyhow::Result<Report> {
     let mut report = Report::new("producer");
     let stand = Stand::start(folder, With::Nothing).await?;
-    stand.pipeline(&[("events.avsc", SCHEMA), ("pipeline.toml", STREAM)])?;
     let url = format!("{}/v1/streams/bench_events/records", stand.address("producer")?);
     let first = body(0, 1);
     until("the stream takes records", async || {

@@ -22,9 +22,8 @@ async fn begin(
     service: &Service,
     config: &Config,
 ) -> anyhow::Result<(sink::Context<Tables>, watch::Receiver<Published>)> {
-    let metadata = postgres::connect(&config.postgres.url, &config.postgres.password).await?;
-    postgres::migrate(&metadata).await?;
-    let published = pipeline::published::watch(metadata.clone()).await;
+    let (metadata, published) =
+        pipeline::published::begin(&config.postgres.url, &config.postgres.password).await?;
     service.health.bad("cassandra", "connecting");
     let cassandra = Cassandra::connect(&config.cassandra.hosts).await;
     service.health.good("cassandra");

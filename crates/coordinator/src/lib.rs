@@ -19,9 +19,8 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let (view, seen) = tokio::sync::watch::channel(page::View::default());
     let patches = web::live::channel();
     let work = async {
-        let pool = postgres::connect(&config.postgres.url, &config.postgres.password).await?;
-        postgres::migrate(&pool).await?;
-        let published = pipeline::published::watch(pool.clone()).await;
+        let (pool, published) =
+            pipeline::published::begin(&config.postgres.url, &config.postgres.password).await?;
         rounds::run(&service, &config, pool, published, view, patches.clone()).await
     };
     let work = async {

@@ -9,7 +9,6 @@ mod place;
 use child::Child;
 pub use child::Signal;
 use place::Place;
-pub use place::copy_folder;
 
 use anyhow::{Context, bail};
 use cassandra::Cassandra;

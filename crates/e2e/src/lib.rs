@@ -10,7 +10,7 @@ mod places;
 pub mod probe;
 mod story;
 
-pub use fleet::{Fleet, OURS, Signal, copy_folder};
+pub use fleet::{Fleet, OURS, Signal};
 pub use story::{REST_MAX, Story};
 
 mod folder;
@@ -25,7 +25,14 @@ use cassandra::Cassandra;
 use model::Secret;
 use postgres::PgPool;
 use serde_json::Value;
+use std::io::Write;
 use test_support::{Stack, eventually, http};
+
+/// Says how far a long test is, at once: a harness that keeps output to the end shows nothing of a test that hangs.
+pub fn say(text: &str) {
+    // Who cannot be told need not be.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
 
 /// The running stack with its clients.
 pub struct World {

@@ -4,6 +4,7 @@ use crate::{
     Fleet,
     evidence::{self, By, Marks},
     places::Places,
+    say,
 };
 use anyhow::{Context, bail};
 use checker::{Ledger, Report, ledger::Writer, load::Load, load::LoadError};
@@ -102,7 +103,7 @@ impl<'a> Story<'a> {
     pub async fn check(mut self, by: By, rest_max: Duration) -> anyhow::Result<Report> {
         self.end_load().await?;
         if let Err(cause) = self.rest(rest_max).await {
-            eprintln!("    {}: {cause:#}", self.run);
+            say(&format!("    {}: {cause:#}", self.run));
         }
         let mut evidence = evidence::read(self.fleet, &self.run, &self.from, by).await?;
         evidence.places = self.places.end().await;

@@ -59,7 +59,7 @@ fn each_mistake_is_one_error_with_file_and_line() {
     ];
     for (file, from, to, expected) in cases {
         let folder = tempfile::tempdir().unwrap();
-        e2e::copy_folder(&shipped(), folder.path()).unwrap();
+        test_support::copy_folder(&shipped(), folder.path()).unwrap();
         let path = folder.path().join(file);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{file} has no {from}");

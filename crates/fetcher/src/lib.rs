@@ -29,9 +29,8 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let ready = Arc::new(OnceLock::new());
     let routes = http::routes(http::State { fetcher: ready.clone(), shutdown: service.shutdown.clone() });
     let begin = async {
-        let pool = postgres::connect(&config.postgres.url, &config.postgres.password).await?;
-        postgres::migrate(&pool).await?;
-        let published = pipeline::published::watch(pool.clone()).await;
+        let (pool, published) =
+            pipeline::published::begin(&config.postgres.url, &config.postgres.password).await?;
         // Set once, here: nobody else holds the cell to write.
         let _ = ready.set(Fetcher::new(&service, &config, pool, published)?);
         service.health.good("pipelines");

@@ -1,7 +1,8 @@
 //! Published pipelines: the scheduler writes them, everybody else reads them, from PostgreSQL.
 
 use crate::{Bundle, Pipeline, Problem};
-use postgres::PgPool;
+use model::Secret;
+use postgres::{PgPool, PostgresError};
 use sqlx::Row;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::watch;
@@ -124,6 +125,18 @@ pub async fn version(pool: &PgPool, pipeline: &str, hash: &str) -> Result<Option
     let bundle =
         Bundle { name: pipeline.to_owned(), files: serde_json::from_value(files).unwrap_or_default() };
     Ok(Pipeline::parse(&bundle).ok())
+}
+
+/// What every process that works by published pipelines begins with: the metadata, up to date, and what is current. PostgreSQL is
+/// waited for.
+pub async fn begin(
+    url: &str,
+    password: &Secret,
+) -> Result<(PgPool, watch::Receiver<Published>), PostgresError> {
+    let pool = postgres::connect(url, password).await?;
+    postgres::migrate(&pool).await?;
+    let published = watch(pool.clone()).await;
+    Ok((pool, published))
 }
 
 /// Follows what is current for as long as the receiver lives. The first value is what is current now.

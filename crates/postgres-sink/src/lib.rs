@@ -21,9 +21,8 @@ async fn begin(
     service: &Service,
     config: &Config,
 ) -> anyhow::Result<(sink::Context<Tables>, watch::Receiver<Published>)> {
-    let metadata = postgres::connect(&config.postgres.url, &config.postgres.password).await?;
-    postgres::migrate(&metadata).await?;
-    let published = pipeline::published::watch(metadata.clone()).await;
+    let (metadata, published) =
+        pipeline::published::begin(&config.postgres.url, &config.postgres.password).await?;
     let analytics = postgres::connect(&config.analytics.url, &config.analytics.password).await?;
     let context = sink::Context::new(
         service,

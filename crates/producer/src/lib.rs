@@ -23,9 +23,8 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let sender = Sender::new(&config.kafka.bootstrap)?;
     let state = http::State::new(&service, &config, streams.clone(), sender.clone())?;
     let follow = async {
-        let pool = postgres::connect(&config.postgres.url, &config.postgres.password).await?;
-        postgres::migrate(&pool).await?;
-        let published = pipeline::published::watch(pool).await;
+        let (_, published) =
+            pipeline::published::begin(&config.postgres.url, &config.postgres.password).await?;
         let cluster = Cluster::new(&config.kafka.bootstrap);
         streams.follow(published, cluster, Registry::new(&config.registry.url)?, &service).await;
         anyhow::Ok(())

@@ -4,7 +4,7 @@
 
 mod own;
 
-pub use own::OwnStack;
+pub use own::{OwnStack, copy_folder};
 
 use serde::Deserialize;
 use std::{collections::BTreeMap, future::Future, path::PathBuf, time::Duration};

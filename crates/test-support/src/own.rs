@@ -52,7 +52,7 @@ impl OwnStack {
         // There may be nothing to stop.
         let _ = stack.millrace(&["down", "--wipe"]);
         let _ = fs::remove_dir_all(&stack.config);
-        copy(config, &stack.config)?;
+        copy_folder(config, &stack.config)?;
         Ok(stack)
     }
 
@@ -89,13 +89,14 @@ impl OwnStack {
     }
 }
 
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for entry in fs::read_dir(from)? {
         let path = entry?.path();
         let target = to.join(path.file_name().unwrap_or_default());
         if path.is_dir() {
-            copy(&path, &target)?;
+            copy_folder(&path, &target)?;
         } else {
             fs::copy(&path, &target)?;
         }

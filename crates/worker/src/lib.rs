@@ -16,25 +16,16 @@ mod writer;
 
 pub use config::Config;
 
-use pipeline::Published;
 use service::Service;
-use sqlx::PgPool;
-use tokio::sync::watch;
 
 /// The whole process.
 pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let work = async {
         // Only the way there may be broken off. Slots are told to end and are waited for.
-        let Some(begun) = service.shutdown.run_until_cancelled(begin(&config)).await else { return Ok(()) };
+        let begin = pipeline::published::begin(&config.postgres.url, &config.postgres.password);
+        let Some(begun) = service.shutdown.run_until_cancelled(begin).await else { return Ok(()) };
         let (pool, published) = begun?;
         assignment::follow(&service, &config, pool, published).await
     };
     tokio::try_join!(service.serve(&config.listen, axum::Router::new()), work).map(drop)
-}
-
-async fn begin(config: &Config) -> anyhow::Result<(PgPool, watch::Receiver<Published>)> {
-    let pool = postgres::connect(&config.postgres.url, &config.postgres.password).await?;
-    postgres::migrate(&pool).await?;
-    let published = pipeline::published::watch(pool.clone()).await;
-    Ok((pool, published))
 }

@@ -2,12 +2,19 @@
 
 use anyhow::{Context, bail};
 use clap::Parser;
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     env,
     path::Path,
-    process::{Command, ExitCode},
+    process::ExitCode,
+    time::{Duration, Instant},
 };
 use test_support::OwnStack;
+use tokio::{
+    process::{Child, Command},
+    signal::ctrl_c,
+    time::timeout,
+};
 
 #[derive(Parser)]
 #[command(about = "Chores of the repository")]
@@ -20,9 +27,13 @@ enum Chore {
     },
 }
 
-fn main() -> ExitCode {
+/// All tests together take a quarter of an hour; what hangs is stopped, so that what else there is to see is seen.
+const TESTS_MAX: Duration = Duration::from_mins(40);
+
+#[tokio::main]
+async fn main() -> ExitCode {
     let Chore::Test { arguments } = Chore::parse();
-    match test(&arguments) {
+    match test(&arguments).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(cause) => {
             eprintln!("xtask: {cause:#}");
@@ -31,22 +42,42 @@ fn main() -> ExitCode {
     }
 }
 
-fn test(arguments: &[String]) -> anyhow::Result<()> {
+async fn test(arguments: &[String]) -> anyhow::Result<()> {
     let root = env::current_dir()?;
     let programs = root.join("target/debug");
     let stack = OwnStack::new(&programs.join("millrace"), &root.join("target/test"), Path::new("config"))
         .context("prepare a stack")?;
     stack.up()?;
-    let tested = Command::new("cargo")
+    let started = Instant::now();
+    let child = Command::new("cargo")
         .args(["test", "--workspace", "--no-fail-fast"])
         .args(arguments)
         .env("MILLRACE_TEST_STACK", stack.file())
         .env("MILLRACE_TEST_BINARIES", programs)
-        .status()
+        .process_group(0)
+        .spawn()
         .context("run cargo test")?;
-    if !tested.success() {
+    let tested = end_of(child).await;
+    eprintln!("xtask: the tests took {} s", started.elapsed().as_secs());
+    if tested.is_err() {
         stack.show_logs();
     }
     stack.wipe()?;
-    if tested.success() { Ok(()) } else { bail!("tests failed") }
+    tested
+}
+
+/// Waits for the tests. They are stopped, with all that they have started, where they hang or the user asks for it.
+async fn end_of(mut child: Child) -> anyhow::Result<()> {
+    let group =
+        child.id().and_then(|id| Pid::from_raw(id.cast_signed())).context("the tests' process group")?;
+    let cause = tokio::select! {
+        ended = timeout(TESTS_MAX, child.wait()) => match ended {
+            Ok(status) => return if status?.success() { Ok(()) } else { bail!("tests failed") },
+            Err(_) => format!("the tests did not end within {TESTS_MAX:?}: the last one named above hangs"),
+        },
+        _ = ctrl_c() => "interrupted".into(),
+    };
+    let _ = kill_process_group(group, Signal::KILL);
+    let _ = child.wait().await;
+    bail!(cause)
 }

@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::Command,
 };
+use test_support::copy_folder;
 
 const PIPELINE: &str = "pipelines/users/pipeline.toml";
 const DAG: &str = "pipelines/users/dags/users.toml";
@@ -50,22 +51,10 @@ const CASES: &[(&str, &str, &str, &str)] = &[
     ("scheduler.toml", "[kafka]", "[kafka]\nnope = 1", "unknown field `nope`"),
 ];
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().flatten() {
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
 /// Status and output of `millrace check` with one file changed.
 fn check(file: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) -> (Option<i32>, String) {
     let folder = tempfile::tempdir().unwrap();
-    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config"), folder.path());
+    copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config"), folder.path()).unwrap();
     let path = folder.path().join(file);
     fs::write(&path, change(fs::read(&path).unwrap())).unwrap();
     let binaries =

@@ -30,6 +30,11 @@ async fn crawl(address: String, request: String) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
+/// The quietest of three measurements: what else the machine does only adds.
+async fn quietest_p99(world: &World, stream: &str) -> Duration {
+    p99(world, stream).await.min(p99(world, stream).await).min(p99(world, stream).await)
+}
+
 /// How long the slowest of a hundred requests but one took.
 async fn p99(world: &World, stream: &str) -> Duration {
     let mut times = vec![];
@@ -50,7 +55,7 @@ async fn five_hundred_slow_clients_are_not_felt_and_are_cut_off() {
     first_good(&world, &stream).await;
     let memory = Memory::of("producer");
     let address = world.stack.address("producer").trim_start_matches("http://").to_owned();
-    let alone = p99(&world, &stream).await;
+    let alone = quietest_p99(&world, &stream).await;
     let mut clients = JoinSet::new();
     let path = format!("/v1/streams/{stream}/records");
     for n in 0..SLOW_CLIENTS {
@@ -64,12 +69,16 @@ async fn five_hundred_slow_clients_are_not_felt_and_are_cut_off() {
             }
         });
     }
-    let among_them = p99(&world, &stream).await;
+    let among_them = quietest_p99(&world, &stream).await;
     eprintln!("p99 alone {alone:?}, among {SLOW_CLIENTS} slow clients {among_them:?}");
     assert!(among_them < 2 * alone + NOISE, "p99 went from {alone:?} to {among_them:?}");
     let told = timeout(Duration::from_secs(120), clients.join_all()).await.expect("all are cut off");
-    let late = told.iter().filter(|answer| answer.starts_with("HTTP/1.1 408")).count();
-    assert_eq!(late, SLOW_CLIENTS / 2, "who has sent a head is told; {:?}", told.last());
+    let mut answers = std::collections::BTreeMap::<&str, usize>::new();
+    for answer in &told {
+        *answers.entry(answer.lines().next().unwrap_or_default()).or_default() += 1;
+    }
+    let expected = [("", SLOW_CLIENTS / 2), ("HTTP/1.1 408 Request Timeout", SLOW_CLIENTS / 2)];
+    assert_eq!(answers, expected.into(), "who has sent a head is told");
     memory.assert_within(GROWTH_MIB_MAX);
 }
 

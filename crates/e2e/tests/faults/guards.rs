@@ -3,8 +3,9 @@
 use crate::scenes::{self, Ended};
 use anyhow::bail;
 use checker::Report;
-use e2e::Fleet;
+use e2e::{Fleet, say};
 use model::guard::BREAKS;
+use std::time::Instant;
 
 /// What the checker must find without each guard: the beginning of one kind of finding.
 const DAMAGE: [(&str, &str); BREAKS.len()] = [
@@ -46,6 +47,7 @@ pub async fn each_guard_is_needed(fleet: &Fleet) -> anyhow::Result<String> {
     for (name, _) in
         BREAKS.iter().filter(|(name, _)| asked.is_empty() || asked.split(',').any(|one| one == *name))
     {
+        let started = Instant::now();
         if !TOLD_BEFORE.contains(name) {
             let with = scene(fleet, name, "").await?;
             if !with.is_clean() {
@@ -60,7 +62,7 @@ pub async fn each_guard_is_needed(fleet: &Fleet) -> anyhow::Result<String> {
             bail!("{name}: without it \"{damage}\" is not found: the scene tests nothing. {without}");
         }
         let kinds: Vec<String> = without.kinds().iter().map(|(kind, n)| format!("{n} × {kind}")).collect();
-        println!("    without {name}: {}", kinds.join(", "));
+        say(&format!("    without {name}: {}, {} s", kinds.join(", "), started.elapsed().as_secs()));
         told.push(*name);
     }
     Ok(format!("{} guards taken away, each one missed: {}", told.len(), told.join(", ")))
