@@ -67,6 +67,9 @@ impl Sender {
             .set("partitioner", "murmur2_random")
             .set("compression.type", "zstd")
             .set("linger.ms", "2")
+            // A broker that has just come back does not know its topics yet. What it says of one then is believed until it is asked
+            // again, by default after five minutes.
+            .set("topic.metadata.refresh.interval.ms", "5000")
             .set("message.timeout.ms", CONFIRM_MAX.as_millis().to_string())
             .set("queue.buffering.max.kbytes", QUEUE_KBYTES_MAX.to_string())
             .create_with_context(Acks)

@@ -9,7 +9,10 @@ pub use migrate::migrate;
 pub use sqlx::PgPool;
 
 use model::Secret;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{
+    Connection, PgConnection,
+    postgres::{PgConnectOptions, PgPoolOptions},
+};
 use std::{str::FromStr, time::Duration};
 
 /// Why a database can't be used.
@@ -28,6 +31,7 @@ pub const CONNECTIONS_MAX: u32 = 8;
 /// A connection that nobody has used for so long is closed: each is a process of the server with memory of its own.
 const IDLE_MAX: Duration = Duration::from_secs(20);
 const ACQUIRE_MAX: Duration = Duration::from_secs(10);
+const SOUND_MAX: Duration = Duration::from_secs(5);
 const TRY_AGAIN: Duration = Duration::from_millis(250);
 
 /// Connects, and waits for as long as the server is away. Makes the database where it does not exist.
@@ -63,7 +67,15 @@ fn options(url: &str, password: &Secret) -> Result<PgConnectOptions, PostgresErr
 
 async fn try_connect(options: &PgConnectOptions) -> Result<PgPool, sqlx::Error> {
     let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).min_connections(0);
-    pool.acquire_timeout(ACQUIRE_MAX).idle_timeout(IDLE_MAX).connect_with(options.clone()).await
+    let pool = pool.acquire_timeout(ACQUIRE_MAX).idle_timeout(IDLE_MAX);
+    pool.after_release(|connection, _| Box::pin(is_sound(connection))).connect_with(options.clone()).await
+}
+
+/// Whether a connection that comes back may be used again. Who gave up waiting for an answer leaves one that still waits, and the
+/// pool itself would wait with it: eight of those, and nobody gets a connection any more.
+async fn is_sound(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let silent = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
+    tokio::time::timeout(SOUND_MAX, connection.ping()).await.map_err(silent)?.map(|()| true)
 }
 
 const INVALID_CATALOG_NAME: &str = "3D000";

@@ -12,6 +12,7 @@ use model::{DeadLetter, Incarnation, Retry, Stage};
 use pipeline::Stream;
 use service::{Break, CancellationToken};
 use std::time::Duration;
+use tokio::time::timeout;
 use wire::passed::Offsets;
 
 /// Drives a table until it is stopped. What fails is tried again for ever; the reason is visible meanwhile.
@@ -28,6 +29,15 @@ pub async fn drive<S: Store>(context: Context<S>, target: Target, stop: Cancella
         let pause = PAUSE.pause(failed, rand::random_range(0.0..1.0));
         tokio::select! { () = tokio::time::sleep(pause) => {}, () = stop.cancelled() => return }
     }
+}
+
+/// A batch takes some milliseconds, and where row by row must be tried a second. Who has not answered by then never will.
+const ANSWER_MAX: Duration = Duration::from_secs(20);
+
+/// A store may have done what it never answered; everything that is asked of it may be asked again.
+async fn answered<T>(asked: impl Future<Output = Result<T, WriteError>>) -> Result<T, WriteError> {
+    let silent = |_| Err(WriteError::Away(format!("the database did not answer within {ANSWER_MAX:?}")));
+    timeout(ANSWER_MAX, asked).await.unwrap_or_else(silent)
 }
 
 const PAUSE: Retry = Retry::new(u32::MAX, Duration::from_millis(200), Duration::from_secs(5));
@@ -59,7 +69,7 @@ struct Drive<'a, S> {
 
 impl<'a, S: Store> Drive<'a, S> {
     async fn start(context: &'a Context<S>, target: &'a Target) -> Result<Self, String> {
-        context.store.prepare(target).await.map_err(|cause| cause.to_string())?;
+        answered(context.store.prepare(target)).await.map_err(|cause| cause.to_string())?;
         let topic = context.cluster.topic(&target.stream.name).await.map_err(|cause| match cause {
             KafkaError::NoTopic { topic } => {
                 format!("waiting for the topic {topic}, which its first writer makes")
@@ -70,7 +80,8 @@ impl<'a, S: Store> Drive<'a, S> {
         let life = postgres::incarnation::resolve(&context.metadata, &topic.name, topic.id)
             .await
             .map_err(|cause| cause.to_string())?;
-        let places = context.store.places(target, topic.id).await.map_err(|cause| cause.to_string())?;
+        let places =
+            answered(context.store.places(target, topic.id)).await.map_err(|cause| cause.to_string())?;
         let feed =
             Feed::start(&context.cluster, &topic.name, &target.table.group(), places.clone(), context.guards)
                 .await
@@ -129,7 +140,7 @@ impl<'a, S: Store> Drive<'a, S> {
         let (mut indexes, mut rows): (Vec<usize>, Vec<_>) = rows.into_iter().unzip();
         let places = Places { topic_id: self.life.topic_id, next: self.next.clone() };
         loop {
-            let refused = match self.context.store.write(self.target, &rows, &places).await {
+            let refused = match answered(self.context.store.write(self.target, &rows, &places)).await {
                 Ok(Written::All) => return Ok((rows.len() as u64, dead)),
                 Ok(Written::Refused(refused)) => refused,
                 Err(WriteError::Away(reason)) => return Err(format!("{reason}; the batch is written again")),
