@@ -1,6 +1,6 @@
 //! The check: what was told against what is there. Pure.
 
-use crate::{Evidence, Fate, Finding, Ledger, Marker, Message, Outcome, Report, Shape, Table};
+use crate::{Evidence, Fate, Finding, Ledger, Marker, Message, Outcome, Report, Shape, Table, Window};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Compares a ledger with the evidence, station by station: what comes before is the measure of what comes after.
@@ -173,24 +173,35 @@ fn name<'a>(shape: Shape, id: &'a str, key: &'a str) -> &'a str {
 
 const MINUTE_MS: i64 = 60_000;
 
-/// Counts of a job against plain counting over the input.
+/// Counts of a job against those of another engine, or against plain counting.
 fn windows(evidence: &Evidence, found: &mut Vec<Finding>) {
     let Some(windows) = &evidence.windows else { return };
-    let mut counted: BTreeMap<(&str, i64), i64> = BTreeMap::new();
-    for message in &evidence.input {
-        let start = message.event.at.div_euclid(MINUTE_MS) * MINUTE_MS;
-        *counted.entry((message.event.key.as_str(), start)).or_default() += 1;
-    }
-    let told: BTreeMap<(&str, i64), i64> =
-        windows.iter().map(|window| ((window.key.as_str(), window.start), window.n)).collect();
+    let counted = evidence.counted.as_deref().map_or_else(|| count_minutes(&evidence.input), by_window);
+    let told = by_window(windows);
     let all: BTreeSet<&(&str, i64)> = counted.keys().chain(told.keys()).collect();
     for window in all {
-        let of = |counts: &BTreeMap<(&str, i64), i64>| counts.get(window).copied().unwrap_or(0);
+        let of = |counts: &Counts| counts.get(window).copied().unwrap_or(0);
         let (n, counted) = (of(&told), of(&counted));
         if n != counted {
             found.push(Finding::WrongCount { key: window.0.into(), start: window.1, found: n, counted });
         }
     }
+}
+
+/// By key and start of the window.
+type Counts<'a> = BTreeMap<(&'a str, i64), i64>;
+
+fn by_window(windows: &[Window]) -> Counts<'_> {
+    windows.iter().map(|window| ((window.key.as_str(), window.start), window.n)).collect()
+}
+
+fn count_minutes(input: &[Message]) -> Counts<'_> {
+    let mut counted = Counts::new();
+    for message in input {
+        let start = message.event.at.div_euclid(MINUTE_MS) * MINUTE_MS;
+        *counted.entry((message.event.key.as_str(), start)).or_default() += 1;
+    }
+    counted
 }
 
 fn places(evidence: &Evidence, found: &mut Vec<Finding>) {

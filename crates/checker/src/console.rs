@@ -36,21 +36,19 @@ pub struct Console {
 /// Separators that no event holds: the printer writes raw bytes between them.
 const FIELD: &str = "|~field~|";
 const END: &str = "|~end~|";
-/// The consumer ends when nothing came for so long: its only way to tell the end of a topic. On a busy machine its first
-/// record takes more than four seconds.
-const SILENCE_MS: u32 = 10_000;
-const READ_MAX: Duration = Duration::from_secs(120);
+const READ_MAX: Duration = Duration::from_secs(180);
 
 impl Console {
-    /// Reads a topic from its beginning, committed records only.
-    pub async fn read(&self, topic: &str) -> Result<Vec<Printed>, ConsoleError> {
+    /// Reads a topic from its beginning, committed records only. The consumer ends when nothing came for `silence`: its only way to
+    /// tell the end of a topic. On a busy machine its first record takes more than four seconds.
+    pub async fn read(&self, topic: &str, silence: Duration) -> Result<Vec<Printed>, ConsoleError> {
         let jars: Vec<String> = self.jars.iter().map(|jar| jar.display().to_string()).collect();
         let mut command = Command::new(&self.java);
         command
             .args(["-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", &jars.join(":")])
             .arg("org.apache.kafka.tools.consumer.ConsoleConsumer")
             .args(["--bootstrap-server", &self.bootstrap, "--topic", topic, "--from-beginning"])
-            .args(["--isolation-level", "read_committed", "--timeout-ms", &SILENCE_MS.to_string()]);
+            .args(["--isolation-level", "read_committed", "--timeout-ms", &silence.as_millis().to_string()]);
         for (property, value) in [
             ("print.partition", "true"),
             ("print.offset", "true"),

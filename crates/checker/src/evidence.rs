@@ -17,6 +17,8 @@ pub struct Evidence {
     pub tables: Vec<Table>,
     /// The rows of the job that counts events by key and minute; `None` where nobody looked.
     pub windows: Option<Vec<Window>>,
+    /// What another engine counts over the input; `None`: the check counts by itself.
+    pub counted: Option<Vec<Window>>,
     /// What groups had committed, looked at again and again: by group and partition, in the order of the looks.
     pub places: BTreeMap<(String, i32), Vec<i64>>,
     /// Markers: one transaction each, a record in each partition.

@@ -1,8 +1,8 @@
 //! Reads topics and tables for the checker.
 
-use crate::Fleet;
+use crate::Outside;
 use anyhow::{Context, bail};
-use checker::{Event, Evidence, Message, Row, SCHEMA, Shape, Table, Window};
+use checker::{Event, Evidence, Message, Row, SCHEMA, Shape, Table, Window, console::Printed};
 use kafka::{Polled, Reader, Start, cluster::End};
 use sqlx::AssertSqlSafe;
 use std::{
@@ -28,21 +28,25 @@ const TOPICS: [&str; 3] = ["events", "events_clean", "events-dead"];
 const READ_MAX: Duration = Duration::from_secs(60);
 
 impl Marks {
-    pub async fn now(fleet: &Fleet) -> anyhow::Result<Self> {
+    pub async fn now(outside: &Outside) -> anyhow::Result<Self> {
         let mut marks = BTreeMap::new();
         for topic in TOPICS {
-            marks.insert(topic, fleet.cluster.ends(topic, End::Stable).await?);
+            let is_there = || async { outside.cluster.topic(topic).await.is_ok() };
+            outside
+                .within(READ_MAX, &format!("the topic {topic} is made by its first writer"), is_there)
+                .await?;
+            marks.insert(topic, outside.cluster.ends(topic, End::Stable).await?);
         }
         Ok(Self(marks))
     }
 }
 
 /// Everything that belongs to a run.
-pub async fn read(fleet: &Fleet, run: &str, from: &Marks, by: By) -> anyhow::Result<Evidence> {
+pub async fn read(outside: &Outside, run: &str, from: &Marks, by: By) -> anyhow::Result<Evidence> {
     let read = |topic: &'static str| async move {
         let values = match by {
-            By::Console => console(fleet, topic).await?,
-            By::Ours => values(fleet, topic, &from.0[topic]).await?,
+            By::Console => console(outside, topic).await?,
+            By::Ours => values(outside, topic, &from.0[topic]).await?,
         };
         of_run(run, values)
     };
@@ -52,26 +56,27 @@ pub async fn read(fleet: &Fleet, run: &str, from: &Marks, by: By) -> anyhow::Res
         Table {
             name: "events_by_id".into(),
             shape: Shape::Id,
-            rows: in_cassandra(fleet, run, "events_by_id", "id").await?,
+            rows: in_cassandra(outside, run, "events_by_id", "id").await?,
         },
         Table {
             name: "events_by_key".into(),
             shape: Shape::Key,
-            rows: in_cassandra(fleet, run, "events_by_key", "key").await?,
+            rows: in_cassandra(outside, run, "events_by_key", "key").await?,
         },
         Table {
             name: "event_rows".into(),
             shape: Shape::Id,
-            rows: in_postgres(fleet, run, "event_rows").await?,
+            rows: in_postgres(outside, run, "event_rows").await?,
         },
         Table {
             name: "newest_events".into(),
             shape: Shape::Key,
-            rows: in_postgres(fleet, run, "newest_events").await?,
+            rows: in_postgres(outside, run, "newest_events").await?,
         },
     ];
-    let windows = Some(windows(fleet, run).await?);
-    Ok(Evidence { input, clean, dead, tables, windows, ..Evidence::default() })
+    let windows = Some(windows(outside, run).await?);
+    let counted = Some(counted(outside, &input).await?);
+    Ok(Evidence { input, clean, dead, tables, windows, counted, ..Evidence::default() })
 }
 
 type Value = (i32, i64, Vec<u8>);
@@ -89,18 +94,23 @@ fn of_run(run: &str, values: Vec<Value>) -> anyhow::Result<Vec<Message>> {
     Ok(messages)
 }
 
-/// A whole topic, as Kafka's own consumer prints it. It must have come to the end: it ends by itself when it was starved.
-pub async fn console(fleet: &Fleet, topic: &str) -> anyhow::Result<Vec<Value>> {
-    let printed = fleet.console()?.read(topic).await?;
-    if printed.is_empty() && fleet.cluster.ends(topic, End::Stable).await?.0.values().any(|end| *end > 0) {
-        bail!("Kafka's consumer saw nothing of {topic}, which is not empty: is the machine too busy?");
+/// A whole topic, as Kafka's own consumer prints it. It must have come to the end: it ends by itself when it is starved, so it gets
+/// more time where it saw less than there is.
+pub async fn console(outside: &Outside, topic: &str) -> anyhow::Result<Vec<Value>> {
+    let holds_something = outside.cluster.ends(topic, End::Stable).await?.0.values().any(|end| *end > 0);
+    for silence in [10, 30, 60] {
+        let printed = outside.console()?.read(topic, Duration::from_secs(silence)).await?;
+        if !printed.is_empty() || !holds_something {
+            let record = |record: Printed| (record.partition, record.offset, record.value);
+            return Ok(printed.into_iter().map(record).collect());
+        }
     }
-    Ok(printed.into_iter().map(|record| (record.partition, record.offset, record.value)).collect())
+    bail!("Kafka's consumer saw nothing of {topic}, which is not empty: is the machine too busy?")
 }
 
 /// A topic from some places to its end.
-pub async fn values(fleet: &Fleet, topic: &str, from: &Offsets) -> anyhow::Result<Vec<Value>> {
-    let partitions = fleet.cluster.topic(topic).await?.partitions;
+pub async fn values(outside: &Outside, topic: &str, from: &Offsets) -> anyhow::Result<Vec<Value>> {
+    let partitions = outside.cluster.topic(topic).await?.partitions;
     let assigned: Vec<_> = partitions
         .iter()
         .map(|partition| {
@@ -108,7 +118,7 @@ pub async fn values(fleet: &Fleet, topic: &str, from: &Offsets) -> anyhow::Resul
             (topic.to_owned(), partition.id, start)
         })
         .collect();
-    let (bootstrap, topic) = (fleet.cluster.bootstrap().to_owned(), topic.to_owned());
+    let (bootstrap, topic) = (outside.cluster.bootstrap().to_owned(), topic.to_owned());
     tokio::task::spawn_blocking(move || {
         let reader = Reader::new(&bootstrap, "fault-tests")?;
         reader.assign(&assigned)?;
@@ -136,7 +146,7 @@ const RANGES: i128 = 8;
 
 /// The text columns of a whole table, for rows whose first column begins with `prefix`.
 pub async fn rows_of(
-    fleet: &Fleet,
+    outside: &Outside,
     prefix: &str,
     table: &str,
     columns: &str,
@@ -151,17 +161,17 @@ pub async fn rows_of(
             border(n),
             border(n + 1)
         );
-        rows.extend(ask(fleet, &question).await?);
+        rows.extend(ask(outside, &question).await?);
     }
     rows.retain(|row| row[0].as_str().is_some_and(|text| text.starts_with(prefix)));
     Ok(rows)
 }
 
 /// Asked again for a while: the server may have been killed just now, and the driver does not know yet that it is back.
-async fn ask(fleet: &Fleet, question: &str) -> anyhow::Result<Vec<Vec<serde_json::Value>>> {
+async fn ask(outside: &Outside, question: &str) -> anyhow::Result<Vec<Vec<serde_json::Value>>> {
     let started = Instant::now();
     loop {
-        match fleet.cassandra.query(question).await {
+        match outside.cassandra.query(question).await {
             Ok(answer) => return Ok(answer.rows),
             Err(cause) if started.elapsed() > READ_MAX => return Err(cause.into()),
             Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
@@ -169,25 +179,38 @@ async fn ask(fleet: &Fleet, question: &str) -> anyhow::Result<Vec<Vec<serde_json
     }
 }
 
-async fn in_cassandra(fleet: &Fleet, run: &str, table: &str, key: &str) -> anyhow::Result<Vec<Row>> {
+async fn in_cassandra(outside: &Outside, run: &str, table: &str, key: &str) -> anyhow::Result<Vec<Row>> {
     let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
-    let rows = rows_of(fleet, run, table, "id, key, seq", key).await?;
+    let rows = rows_of(outside, run, table, "id, key, seq", key).await?;
     Ok(rows
         .iter()
         .map(|row| Row { id: text(&row[0]), key: text(&row[1]), seq: row[2].as_i64().unwrap_or(-1) })
         .collect())
 }
 
-async fn in_postgres(fleet: &Fleet, run: &str, table: &str) -> anyhow::Result<Vec<Row>> {
+async fn in_postgres(outside: &Outside, run: &str, table: &str) -> anyhow::Result<Vec<Row>> {
     let question = format!("SELECT id, key, seq FROM {table} WHERE starts_with(id, $1)");
     let rows: Vec<(String, String, i64)> =
-        sqlx::query_as(AssertSqlSafe(question)).bind(run).fetch_all(&fleet.analytics).await?;
+        sqlx::query_as(AssertSqlSafe(question)).bind(run).fetch_all(&outside.analytics).await?;
     Ok(rows.into_iter().map(|(id, key, seq)| Row { id, key, seq }).collect())
 }
 
-async fn windows(fleet: &Fleet, run: &str) -> anyhow::Result<Vec<Window>> {
+async fn windows(outside: &Outside, run: &str) -> anyhow::Result<Vec<Window>> {
     let question = "SELECT key, (extract(epoch FROM window_start) * 1000)::bigint, n FROM event_counts WHERE starts_with(key, $1)";
-    let rows: Vec<(String, i64, i64)> =
-        sqlx::query_as(question).bind(run).fetch_all(&fleet.analytics).await?;
-    Ok(rows.into_iter().map(|(key, start, n)| Window { key, start, n }).collect())
+    let rows = sqlx::query_as(question).bind(run).fetch_all(&outside.analytics).await?;
+    Ok(rows.into_iter().map(window).collect())
+}
+
+/// The input counted by plain SQL on PostgreSQL: what the counting job must have found.
+async fn counted(outside: &Outside, input: &[Message]) -> anyhow::Result<Vec<Window>> {
+    let question = "SELECT key, (extract(epoch FROM date_trunc('minute', to_timestamp(at / 1000.0))) * 1000)::bigint, count(*)
+                    FROM unnest($1::text[], $2::bigint[]) AS event (key, at) GROUP BY 1, 2";
+    let keys: Vec<&str> = input.iter().map(|message| message.event.key.as_str()).collect();
+    let times: Vec<i64> = input.iter().map(|message| message.event.at).collect();
+    let rows = sqlx::query_as(question).bind(keys).bind(times).fetch_all(&outside.analytics).await?;
+    Ok(rows.into_iter().map(window).collect())
+}
+
+fn window((key, start, n): (String, i64, i64)) -> Window {
+    Window { key, start, n }
 }

@@ -10,30 +10,36 @@ use child::Child;
 pub use child::Signal;
 use place::Place;
 
-use anyhow::{Context, bail};
+use crate::Outside;
+use anyhow::Context;
 use cassandra::Cassandra;
-use kafka::{Cluster, cluster::End};
+use kafka::Cluster;
 use model::Secret;
 use postgres::PgPool;
 use servers::State;
 use std::{
     collections::BTreeMap,
+    ops::Deref,
     path::PathBuf,
     sync::{Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 /// Servers, processes, and clients of them.
 pub struct Fleet {
     place: Place,
     children: Mutex<BTreeMap<&'static str, Child>>,
-    pub cluster: Cluster,
-    pub cassandra: Cassandra,
     /// The database of runs, slots and cursors.
     pub millrace: PgPool,
-    /// The database of the PostgreSQL sink.
-    pub analytics: PgPool,
-    pub http: reqwest::Client,
+    outside: Outside,
+}
+
+impl Deref for Fleet {
+    type Target = Outside;
+
+    fn deref(&self) -> &Outside {
+        &self.outside
+    }
 }
 
 /// Our processes: the name, and the program.
@@ -51,7 +57,6 @@ pub const OURS: [(&str, &str); 9] = [
 
 /// What is ready later than this will not be, also on a machine that does other things.
 const READY_MAX: Duration = Duration::from_secs(90);
-const LOOK_AGAIN: Duration = Duration::from_millis(25);
 
 impl Fleet {
     /// Starts all and waits until all is ready. `name` keeps folders apart.
@@ -60,15 +65,16 @@ impl Fleet {
         place.millrace(&["up", "--detach", "--only", "servers"])?;
         let password = Secret::new(std::fs::read_to_string(place.password_file())?.trim().to_owned());
         let database = |name| place.postgres_url(name);
-        let fleet = Self {
+        let outside = Outside {
+            producer: place.url("producer"),
             cluster: Cluster::new(place.address("kafka")),
             cassandra: Cassandra::connect_now(&place.address("cassandra")).await?,
-            millrace: postgres::connect(&database("millrace"), &password).await?,
             analytics: postgres::connect(&database("analytics"), &password).await?,
             http: test_support::http(),
-            children: Mutex::default(),
-            place,
+            folder: place.folder.clone(),
         };
+        let millrace = postgres::connect(&database("millrace"), &password).await?;
+        let fleet = Self { outside, millrace, children: Mutex::default(), place };
         for (name, _) in OURS {
             fleet.start_one(name, "")?;
         }
@@ -80,17 +86,20 @@ impl Fleet {
 
     /// Starts a process, with the guards taken away that `breaks` names.
     pub fn start_one(&self, name: &'static str, breaks: &str) -> anyhow::Result<()> {
+        self.start_with(name, &[("MILLRACE_TEST_BREAK", breaks)])
+    }
+
+    /// Starts a process with some settings of its own, as environment variables.
+    pub fn start_with(&self, name: &'static str, settings: &[(&str, &str)]) -> anyhow::Result<()> {
         let (_, program) = OURS.iter().find(|(known, _)| *known == name).context("a process of ours")?;
-        let child = Child::spawn(&self.place, name, program, breaks)?;
+        let child = Child::spawn(&self.place, name, program, settings)?;
         self.children.lock().unwrap_or_else(PoisonError::into_inner).insert(name, child);
         Ok(())
     }
 
     /// Ends a process in order and starts it again; waits until it is ready.
     pub async fn restart(&self, name: &'static str, breaks: &str) -> anyhow::Result<()> {
-        self.term(name).await?;
-        self.start_one(name, breaks)?;
-        self.ready(name).await
+        self.restart_with(&[name], &[("MILLRACE_TEST_BREAK", breaks)]).await
     }
 
     /// SIGKILL, and the end waited for. Answers the process id that is gone.
@@ -111,6 +120,12 @@ impl Fleet {
 
     pub fn pid(&self, name: &str) -> Option<u32> {
         self.children.lock().unwrap_or_else(PoisonError::into_inner).get(name).map(Child::pid)
+    }
+
+    /// Whether a process has ended by itself.
+    pub fn has_ended(&self, name: &str) -> bool {
+        let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+        children.get_mut(name).is_none_or(Child::has_ended)
     }
 
     /// After a story that broke off: everything runs again, nothing is stopped, all guards stand.
@@ -143,33 +158,6 @@ impl Fleet {
         asked.send().await.is_ok_and(|answer| answer.status().is_success())
     }
 
-    /// Waits for a condition, and says what was waited for in vain.
-    pub async fn within<F: Future<Output = bool>>(
-        &self,
-        limit: Duration,
-        what: &str,
-        mut holds: impl FnMut() -> F,
-    ) -> anyhow::Result<()> {
-        let started = Instant::now();
-        while !holds().await {
-            if started.elapsed() > limit {
-                bail!("waited {limit:?} in vain: {what}");
-            }
-            tokio::time::sleep(LOOK_AGAIN).await;
-        }
-        Ok(())
-    }
-
-    /// Waits until a group has passed all that is in a topic now.
-    pub async fn has_passed(&self, group: &str, topic: &str, limit: Duration) -> anyhow::Result<()> {
-        let ends = self.cluster.ends(topic, End::Stable).await?;
-        let passed = || async {
-            let committed = self.cluster.committed(group).await.unwrap_or_default();
-            committed.get(topic).is_some_and(|places| places.has_passed(&ends))
-        };
-        self.within(limit, &format!("{group} has passed {topic}"), passed).await
-    }
-
     /// A server's process id as its supervisor has it, and whether it is healthy.
     pub fn server(&self, name: &str) -> anyhow::Result<(u32, bool)> {
         let states = servers::read_states(&self.place.home).context("read the servers' states")?;
@@ -193,30 +181,40 @@ impl Fleet {
         .await
     }
 
+    /// `host:port` of a server.
+    pub fn address(&self, server: &str) -> String {
+        self.place.address(server)
+    }
+
+    /// Ends processes in order and starts them again with some settings of their own; waits until they are ready.
+    pub async fn restart_with(
+        &self,
+        names: &[&'static str],
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<()> {
+        for name in names {
+            self.term(name).await?;
+            self.start_with(name, settings)?;
+        }
+        for name in names {
+            self.ready(name).await?;
+        }
+        Ok(())
+    }
+
     /// The address of a process of ours: `http://127.0.0.1:port`.
     pub fn url(&self, name: &str) -> String {
         self.place.url(name)
     }
 
-    /// The folder for what tests write: ledgers, logs.
-    pub fn folder(&self) -> &std::path::Path {
-        &self.place.folder
+    /// The folder of the pipelines that this fleet runs.
+    pub fn pipelines(&self) -> PathBuf {
+        self.place.config.join("pipelines")
     }
 
     /// What a process has written to its log, over all its lives.
     pub fn log(&self, name: &str) -> String {
         std::fs::read_to_string(self.place.log(name)).unwrap_or_default()
-    }
-
-    /// Kafka's own consumer, for this cluster.
-    pub fn console(&self) -> anyhow::Result<checker::console::Console> {
-        let mut jars: Vec<PathBuf> = std::fs::read_dir(servers::default_cache().join("jars/kafka"))?
-            .flatten()
-            .map(|entry| entry.path())
-            .collect();
-        jars.sort();
-        let java = servers::find_java(None)?.program;
-        Ok(checker::console::Console { java, jars, bootstrap: self.cluster.bootstrap().to_owned() })
     }
 }
 

@@ -1,6 +1,9 @@
 //! A pipeline of a test's own, in the configuration of the running stack.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 use test_support::unique;
 
 /// A pipeline's folder. Dropping it takes the pipeline away.
@@ -12,8 +15,13 @@ pub struct Folder {
 impl Folder {
     /// Adds a pipeline of these files. In their texts `{p}` stands for its name, which no other test has.
     pub fn add(files: &[(&str, &str)]) -> Self {
+        Self::add_in(&pipelines(), files)
+    }
+
+    /// The same among the pipelines of another stack.
+    pub fn add_in(pipelines: &Path, files: &[(&str, &str)]) -> Self {
         let name = unique("p");
-        let folder = Self { path: pipelines().join(&name), name };
+        let folder = Self { path: pipelines.join(&name), name };
         fs::create_dir_all(folder.path.join("dags")).expect("the folder can be made");
         files.iter().for_each(|(file, text)| folder.write(file, text));
         folder

@@ -3,14 +3,18 @@
 //! This library is what they share: the stack's outside, asked as a user would ask it ([`World`]), and for the fault tests a
 //! [`Fleet`] of their own, whose processes are killed while a [`Story`] is told.
 
+mod blocked;
 pub mod chaos;
 pub mod evidence;
 mod fleet;
+mod outside;
 mod places;
 pub mod probe;
 mod story;
 
+pub use blocked::Blocked;
 pub use fleet::{Fleet, OURS, Signal};
+pub use outside::Outside;
 pub use story::{REST_MAX, Story};
 
 mod folder;

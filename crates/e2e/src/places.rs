@@ -3,13 +3,13 @@
 use kafka::Cluster;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 type Looks = BTreeMap<(String, i32), Vec<i64>>;
 
 /// A watch over some groups.
 pub struct Places {
-    stop: CancellationToken,
+    stop: DropGuard,
     looking: JoinHandle<Looks>,
 }
 
@@ -30,11 +30,11 @@ impl Places {
             }
             looks
         });
-        Self { stop, looking }
+        Self { stop: stop.drop_guard(), looking }
     }
 
     pub async fn end(self) -> Looks {
-        self.stop.cancel();
+        drop(self.stop);
         self.looking.await.unwrap_or_default()
     }
 }

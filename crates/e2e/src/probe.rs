@@ -88,6 +88,12 @@ pub async fn fetch(fleet: &Fleet, source: &str) -> anyhow::Result<Value> {
     Ok(answer.json().await?)
 }
 
+/// Triggers a run of the DAG `look` and waits until it has ended well.
+pub async fn run(fleet: &Fleet) -> anyhow::Result<()> {
+    let key = test_support::unique("run");
+    fleet.within(BACK_MAX, "a run ends", || run_ends(fleet, &key)).await
+}
+
 /// Triggers the DAG `look`, again and again with one key, until its run has ended well.
 async fn run_ends(fleet: &Fleet, key: &str) -> bool {
     let base = format!("{}/api/v1", fleet.url("scheduler"));

@@ -1,7 +1,7 @@
 //! A story of the fault tests: a load, its ledger, faults by the teller, rest, and the check.
 
 use crate::{
-    Fleet,
+    Outside,
     evidence::{self, By, Marks},
     places::Places,
     say,
@@ -10,17 +10,18 @@ use anyhow::{Context, bail};
 use checker::{Ledger, Report, ledger::Writer, load::Load, load::LoadError};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// What belongs to one story and to no other: its ids and keys begin with `run`.
 pub struct Story<'a> {
-    pub fleet: &'a Fleet,
+    outside: &'a Outside,
     pub run: String,
     ledger: PathBuf,
     writer: Arc<Writer>,
     from: Marks,
     places: Places,
-    load: Option<(CancellationToken, JoinHandle<Result<(), LoadError>>)>,
+    /// A story that breaks off ends its load too.
+    load: Option<(DropGuard, JoinHandle<Result<(), LoadError>>)>,
 }
 
 /// The jobs and tables that events go through, in their order: the group, and the topic that it reads.
@@ -37,15 +38,15 @@ const THEN: [(&str, &str); 5] = [
 pub const REST_MAX: Duration = Duration::from_secs(60);
 
 impl<'a> Story<'a> {
-    pub async fn begin(fleet: &'a Fleet, name: &str) -> anyhow::Result<Self> {
+    pub async fn begin(outside: &'a Outside, name: &str) -> anyhow::Result<Self> {
         let run = test_support::unique(name);
-        let ledger = fleet.folder().join("ledgers").join(format!("{run}.jsonl"));
+        let ledger = outside.folder.join("ledgers").join(format!("{run}.jsonl"));
         Ok(Self {
-            fleet,
+            outside,
             writer: Arc::new(Writer::create(&ledger)?),
             ledger,
-            from: Marks::now(fleet).await?,
-            places: Places::watch(&fleet.cluster, &FIRST.map(|(group, topic)| (group, topic))),
+            from: Marks::now(outside).await?,
+            places: Places::watch(&outside.cluster, &FIRST.map(|(group, topic)| (group, topic))),
             run,
             load: None,
         })
@@ -54,7 +55,7 @@ impl<'a> Story<'a> {
     /// Some hundred events a second, on many keys of each partition.
     pub fn events(&self) -> Load {
         Load {
-            producer: self.fleet.url("producer"),
+            producer: self.outside.producer.clone(),
             stream: "events".into(),
             run: self.run.clone(),
             lanes: 4,
@@ -69,7 +70,7 @@ impl<'a> Story<'a> {
     pub fn load(&mut self, load: Load) {
         let stop = CancellationToken::new();
         let handle = tokio::spawn(load.run(self.writer.clone(), stop.clone()));
-        self.load = Some((stop, handle));
+        self.load = Some((stop.drop_guard(), handle));
     }
 
     /// Sends so many requests of each lane, and answers whether each record was acknowledged.
@@ -79,7 +80,7 @@ impl<'a> Story<'a> {
 
     pub async fn end_load(&mut self) -> anyhow::Result<()> {
         if let Some((stop, handle)) = self.load.take() {
-            stop.cancel();
+            drop(stop);
             handle.await.context("the load")??;
         }
         Ok(())
@@ -94,7 +95,7 @@ impl<'a> Story<'a> {
     pub async fn goes_on(&self, more: usize) -> anyhow::Result<()> {
         let until = self.acknowledged()? + more;
         let limit = Duration::from_secs(60);
-        self.fleet
+        self.outside
             .within(limit, "the load goes on", || async { self.acknowledged().is_ok_and(|now| now >= until) })
             .await
     }
@@ -105,7 +106,7 @@ impl<'a> Story<'a> {
         if let Err(cause) = self.rest(rest_max).await {
             say(&format!("    {}: {cause:#}", self.run));
         }
-        let mut evidence = evidence::read(self.fleet, &self.run, &self.from, by).await?;
+        let mut evidence = evidence::read(self.outside, &self.run, &self.from, by).await?;
         evidence.places = self.places.end().await;
         let ledger = Ledger::read(&self.ledger)?;
         if ledger.operations.is_empty() {
@@ -127,7 +128,7 @@ impl<'a> Story<'a> {
 
     async fn passed(&self, stations: &[(&str, &str)], limit: Duration) -> anyhow::Result<()> {
         for (group, topic) in stations {
-            self.fleet.has_passed(group, topic, limit).await?;
+            self.outside.has_passed(group, topic, limit).await?;
         }
         Ok(())
     }

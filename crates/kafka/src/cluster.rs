@@ -55,6 +55,8 @@ pub enum End {
     First,
     /// Behind the last record whose transaction has ended: what a `read_committed` reader can reach.
     Stable,
+    /// Behind the last record, whatever becomes of its transaction.
+    Written,
 }
 
 impl Cluster {
@@ -269,8 +271,9 @@ fn led_by(broker: i32, topics: &[Topic]) -> BTreeMap<&str, Vec<i32>> {
 fn ends_request(asked: &BTreeMap<&str, Vec<i32>>, end: End) -> ListOffsetsRequest {
     let timestamp = match end {
         End::First => -2,
-        End::Stable => -1,
+        End::Stable | End::Written => -1,
     };
+    let committed_only = i8::from(end != End::Written);
     let partition = |id: &i32| {
         ListOffsetsPartition::default()
             .with_partition_index(*id)
@@ -284,7 +287,7 @@ fn ends_request(asked: &BTreeMap<&str, Vec<i32>>, end: End) -> ListOffsetsReques
     };
     ListOffsetsRequest::default()
         .with_replica_id(BrokerId(-1))
-        .with_isolation_level(1)
+        .with_isolation_level(committed_only)
         .with_topics(asked.iter().map(topic).collect())
 }
 

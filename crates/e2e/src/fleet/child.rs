@@ -19,7 +19,12 @@ pub const STOP_MAX: Duration = Duration::from_secs(10);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 
 impl Child {
-    pub fn spawn(place: &Place, name: &'static str, program: &str, breaks: &str) -> anyhow::Result<Self> {
+    pub fn spawn(
+        place: &Place,
+        name: &'static str,
+        program: &str,
+        settings: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let log = place.log(name);
         let output = OpenOptions::new().create(true).append(true).open(&log)?;
         let process = Command::new(place.binaries.join(program))
@@ -28,7 +33,7 @@ impl Child {
             .env_clear()
             .envs(servers::environment())
             .envs(place.environment(name))
-            .env("MILLRACE_TEST_BREAK", breaks)
+            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -39,6 +44,10 @@ impl Child {
 
     pub fn pid(&self) -> u32 {
         self.process.id()
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.process.try_wait().is_ok_and(|ended| ended.is_some())
     }
 
     pub fn kill(mut self) -> anyhow::Result<u32> {

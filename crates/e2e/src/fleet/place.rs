@@ -23,7 +23,7 @@ const SERVERS: [&str; 6] = ["zookeeper", "kafka", "cassandra", "cassandra_storag
 const API_FAULTS: &str = "429:0.1,500:0.1,slow:0.1,empty:0.1,badjson:0.1,reset:0.1,endless:0.1";
 
 impl Place {
-    /// Free ports, and a configuration with the one pipeline of the fault tests. What an earlier run left is wiped.
+    /// Free ports, and a configuration with the pipelines of the fault tests. What an earlier run left is wiped.
     pub fn prepare(name: &str) -> anyhow::Result<Self> {
         let binaries = std::env::var("MILLRACE_TEST_BINARIES").context("run the tests with `make test`")?;
         let binaries = fs::canonicalize(binaries)?;
@@ -48,9 +48,9 @@ impl Place {
                 fs::copy(entry.path(), self.config.join(entry.file_name()))?;
             }
         }
-        let pipeline = self.config.join("pipelines/faults");
-        copy_folder(&own.join("pipelines/faults"), &pipeline)?;
-        fs::write(pipeline.join("event.avsc"), checker::SCHEMA)?;
+        let pipelines = self.config.join("pipelines");
+        copy_folder(&own.join("pipelines"), &pipelines)?;
+        fs::write(pipelines.join("events/event.avsc"), checker::SCHEMA)?;
         Ok(())
     }
 

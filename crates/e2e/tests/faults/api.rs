@@ -111,7 +111,7 @@ pub async fn served(
 
 /// The ids of all records of a topic of people, repeats included.
 pub async fn in_topic(fleet: &Fleet, topic: &str) -> anyhow::Result<Vec<String>> {
-    let codec = Codec::parse(include_str!("../../pipelines/faults/person.avsc"))?;
+    let codec = Codec::parse(include_str!("../../pipelines/people/person.avsc"))?;
     let mut ids = vec![];
     for (_, _, value) in evidence::values(fleet, topic, &Offsets::default()).await? {
         let (_, body) = frame::split(&value)?;

@@ -28,9 +28,9 @@ async fn scene(fleet: &Fleet, of: &str, breaks: &str) -> anyhow::Result<Report> 
             scenes::sink_ends_before_the_store_answers(fleet, breaks, Ended::Killed).await
         }
         "no-transaction" | "offset-minus-one" => scenes::workers_killed(fleet, breaks).await,
-        "no-fence" => Ok(scenes::zombie(fleet, breaks).await?.2),
+        "no-fence" => Ok(scenes::zombie(fleet, breaks).await?.report),
         "server-timestamp" => scenes::a_batch_full_of_one_key(fleet, breaks).await,
-        "no-recycle" => scenes::transactions_time_out(fleet, breaks).await,
+        "no-recycle" => scenes::transactions_time_out(fleet, breaks, scenes::STILL).await,
         "cursor-before-ack" => scenes::fetcher_killed_before_the_producer_answers(fleet, breaks).await,
         "no-flush-on-stop" => scenes::sink_ends_before_the_store_answers(fleet, breaks, Ended::Asked).await,
         "drop-dead-letters" => scenes::dead_letters(fleet, breaks).await,

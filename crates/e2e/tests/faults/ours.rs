@@ -1,6 +1,9 @@
 //! Our own processes: killed, asked to end, stopped for so long that others take over.
 
-use crate::{clean, scenes};
+use crate::{
+    clean,
+    scenes::{self, Zombie},
+};
 use anyhow::bail;
 use e2e::{Fleet, REST_MAX, Story, chaos, evidence::By};
 use std::time::Duration;
@@ -8,6 +11,8 @@ use std::time::Duration;
 /// Kills of the short form; `millrace bench chaos` makes more.
 const KILLS: usize = 20;
 const SEED: u64 = 1;
+/// A transaction that nobody ends is ended by the broker after ten seconds; it looks each second.
+const BLOCKED_MAX: Duration = Duration::from_secs(11);
 
 pub async fn killed_again_and_again(fleet: &Fleet) -> anyhow::Result<String> {
     let kills = std::env::var("MILLRACE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS);
@@ -37,11 +42,14 @@ pub async fn asked_to_end_under_load(fleet: &Fleet) -> anyhow::Result<String> {
 pub async fn a_worker_that_was_taken_for_gone(fleet: &Fleet) -> anyhow::Result<String> {
     // It may have been stopped in the one moment in which it had nothing in hand; then once more.
     for _ in 0..3 {
-        let (refused, took, report) = scenes::zombie(fleet, "").await?;
+        let Zombie { refused, taken_over, blocked, report } = scenes::zombie(fleet, "").await?;
         let report = clean(report)?;
+        if blocked > BLOCKED_MAX {
+            bail!("readers waited {blocked:.1?} for what the zombie had left open, goal {BLOCKED_MAX:?}");
+        }
         if refused > 0 {
             return Ok(format!(
-                "taken over after {took:.1?}; {refused} writes of the zombie refused\n{report}"
+                "taken over after {taken_over:.1?}; readers waited {blocked:.1?}; {refused} writes of the zombie refused\n{report}"
             ));
         }
     }

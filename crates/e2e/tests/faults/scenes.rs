@@ -2,23 +2,16 @@
 
 use anyhow::{Context, bail};
 use checker::{Finding, Report, load::Load};
-use e2e::{Fleet, REST_MAX, Signal, Story, evidence::By, probe};
+use e2e::{Blocked, Fleet, REST_MAX, Signal, Story, evidence::By, probe};
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
 };
 
-const WORKERS: [&str; 2] = ["worker-1", "worker-2"];
+pub const WORKERS: [&str; 2] = ["worker-1", "worker-2"];
 
 async fn restart_workers(fleet: &Fleet, breaks: &str) -> anyhow::Result<()> {
-    for worker in WORKERS {
-        fleet.term(worker).await?;
-        fleet.start_one(worker, breaks)?;
-    }
-    for worker in WORKERS {
-        fleet.ready(worker).await?;
-    }
-    Ok(())
+    fleet.restart_with(&WORKERS, &[("MILLRACE_TEST_BREAK", breaks)]).await
 }
 
 /// Waits until `holds`, or for so long: without its guard a process goes a step further than it may.
@@ -108,9 +101,19 @@ pub async fn workers_killed(fleet: &Fleet, breaks: &str) -> anyhow::Result<Repor
 
 const TAKEN_OVER: &str = "another worker has taken over this slot";
 
-/// A worker is stopped until another one has its slots, and then goes on. Answers how many of its writes were refused, and how
-/// long the other one took.
-pub async fn zombie(fleet: &Fleet, breaks: &str) -> anyhow::Result<(usize, Duration, Report)> {
+/// What a zombie did.
+pub struct Zombie {
+    /// How many of its writes were tried and refused.
+    pub refused: usize,
+    /// How long another worker took to go on in its place.
+    pub taken_over: Duration,
+    /// How long readers waited for what it had left open.
+    pub blocked: Duration,
+    pub report: Report,
+}
+
+/// A worker is stopped until another one has its slots, and then goes on.
+pub async fn zombie(fleet: &Fleet, breaks: &str) -> anyhow::Result<Zombie> {
     restart_workers(fleet, breaks).await?;
     let mut story = Story::begin(fleet, "zombie").await?;
     story.load(story.events());
@@ -119,6 +122,7 @@ pub async fn zombie(fleet: &Fleet, breaks: &str) -> anyhow::Result<(usize, Durat
     let zombie = *WORKERS.iter().find(|worker| **worker == zombie).context("a worker of ours")?;
     let refused = || fleet.log(zombie).matches(TAKEN_OVER).count();
     let before = refused();
+    let blocked = Blocked::watch(&fleet.cluster, &["events_clean", "event_counts"]);
     fleet.signal(zombie, Signal::STOP)?;
     let stopped = Instant::now();
     let moved = fleet
@@ -127,14 +131,16 @@ pub async fn zombie(fleet: &Fleet, breaks: &str) -> anyhow::Result<(usize, Durat
         })
         .await;
     let acknowledged = story.goes_on(200).await;
-    let took = stopped.elapsed();
+    let taken_over = stopped.elapsed();
     fleet.signal(zombie, Signal::CONT)?;
     moved.and(acknowledged)?;
     story.goes_on(400).await?;
     if !breaks.is_empty() {
         restart_workers(fleet, "").await?;
     }
-    Ok((refused() - before, took, story.check(By::Ours, REST_MAX).await?))
+    let blocked = blocked.end().await;
+    let report = story.check(By::Ours, REST_MAX).await?;
+    Ok(Zombie { refused: refused() - before, taken_over, blocked, report })
 }
 
 /// Which worker runs the first slot of the job, as the workers themselves say.
@@ -155,14 +161,14 @@ pub async fn a_batch_full_of_one_key(fleet: &Fleet, breaks: &str) -> anyhow::Res
 }
 
 /// Longer than a request of a transaction may take.
-const STILL: Duration = Duration::from_secs(12);
+pub const STILL: Duration = Duration::from_secs(12);
 
 /// The broker stands still until the workers' transactional requests have timed out.
-pub async fn transactions_time_out(fleet: &Fleet, breaks: &str) -> anyhow::Result<Report> {
+pub async fn transactions_time_out(fleet: &Fleet, breaks: &str, still: Duration) -> anyhow::Result<Report> {
     restart_workers(fleet, breaks).await?;
     // It may have stopped in the one moment in which nobody had a transaction open; then once more.
     for _ in 0..3 {
-        let (timed_out, report) = stand_still_under_load(fleet, breaks).await?;
+        let (timed_out, report) = stand_still_under_load(fleet, breaks, still).await?;
         if timed_out {
             if !breaks.is_empty() {
                 restart_workers(fleet, "").await?;
@@ -173,7 +179,11 @@ pub async fn transactions_time_out(fleet: &Fleet, breaks: &str) -> anyhow::Resul
     bail!("no transaction timed out: the fault has hit none")
 }
 
-async fn stand_still_under_load(fleet: &Fleet, breaks: &str) -> anyhow::Result<(bool, Report)> {
+async fn stand_still_under_load(
+    fleet: &Fleet,
+    breaks: &str,
+    still: Duration,
+) -> anyhow::Result<(bool, Report)> {
     let told = || WORKERS.map(|worker| fleet.log(worker).matches("WARN worker::slot").count());
     let mut story = Story::begin(fleet, "timeout").await?;
     // So many that a batch is always in hand.
@@ -182,7 +192,7 @@ async fn stand_still_under_load(fleet: &Fleet, breaks: &str) -> anyhow::Result<(
     story.is_worked_on(REST_MAX).await?;
     let before = told();
     fleet.signal_server("kafka", Signal::STOP)?;
-    tokio::time::sleep(STILL).await;
+    tokio::time::sleep(still).await;
     fleet.signal_server("kafka", Signal::CONT)?;
     story.goes_on(200).await?;
     let rest_max = if breaks.is_empty() { REST_MAX } else { REST_MAX / 4 };

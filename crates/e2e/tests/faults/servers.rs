@@ -3,7 +3,7 @@
 use crate::clean;
 use anyhow::{Context, bail};
 use checker::{Marker, Outcome, Report, check};
-use e2e::{Fleet, REST_MAX, Signal, Story, evidence::By};
+use e2e::{Fleet, Folder, REST_MAX, Signal, Story, evidence::By};
 use kafka::{Outgoing, Reader, TopicSpec, Transactional};
 use std::{
     collections::BTreeMap,
@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// Kills a server under load, and waits until it is back and the load goes on.
 async fn kill(fleet: &Fleet, story: &Story<'_>, server: &str) -> anyhow::Result<Duration> {
@@ -34,9 +34,7 @@ async fn stand_still(fleet: &Fleet, server: &str, time: Duration) -> anyhow::Res
 
 /// kill −9 of the broker under load, while somebody writes markers: one transaction each, over three partitions.
 pub async fn a_broker_is_killed(fleet: &Fleet) -> anyhow::Result<String> {
-    let topic = test_support::unique("markers");
-    kafka::topics::ensure(&fleet.cluster, &[TopicSpec::new(&topic, PARTITIONS as usize, 1, None)]).await?;
-    let markers = Markers::write(fleet, &topic);
+    let markers = Markers::write_through(fleet, fleet.cluster.bootstrap()).await?;
     let mut story = Story::begin(fleet, "broker").await?;
     story.load(story.events());
     story.goes_on(200).await?;
@@ -44,26 +42,18 @@ pub async fn a_broker_is_killed(fleet: &Fleet) -> anyhow::Result<String> {
     let took = kill(fleet, &story, "kafka").await?;
     story.goes_on(200).await?;
     markers.go_on(fleet).await?;
-    let (written, longest) = markers.end().await?;
-    let markers = seen(fleet, &topic, written).await?;
-    // A transaction takes some milliseconds; this one was under way when the broker died.
-    if longest < Duration::from_secs(1) {
-        bail!("no transaction was interrupted by the kill: the fault has hit none");
-    }
-    let report = story.check(By::Console, REST_MAX).await?;
-    let told = clean(Report { findings: [check::markers(&markers), report.findings].concat(), ..report })?;
-    let unknown = markers.iter().filter(|marker| marker.outcome == Outcome::Unknown).count();
-    Ok(format!(
-        "back after {took:.1?}; {} markers, the longest took {longest:.1?}, {unknown} of unknown fate, none torn\n{told}",
-        markers.len()
-    ))
+    let markers = markers.check(fleet).await?;
+    let report = clean(story.check(By::Console, REST_MAX).await?)?;
+    Ok(format!("back after {took:.1?}; {markers}\n{report}"))
 }
 
 const PARTITIONS: i32 = 3;
 
 /// Somebody who writes markers until told to end.
-struct Markers {
-    stop: CancellationToken,
+pub struct Markers {
+    topic: String,
+    /// Also a story that breaks off ends the writing: a runtime waits for its blocking tasks, for ever if need be.
+    stop: DropGuard,
     committed: Arc<AtomicUsize>,
     writing: JoinHandle<anyhow::Result<Written>>,
 }
@@ -72,25 +62,41 @@ struct Markers {
 type Written = (Vec<(String, Outcome)>, Duration);
 
 impl Markers {
-    fn write(fleet: &Fleet, topic: &str) -> Self {
-        let (bootstrap, topic) = (fleet.cluster.bootstrap().to_owned(), topic.to_owned());
+    /// Writes to a topic of its own, by this address of the broker.
+    pub async fn write_through(fleet: &Fleet, bootstrap: &str) -> anyhow::Result<Self> {
+        let topic = test_support::unique("markers");
+        kafka::topics::ensure(&fleet.cluster, &[TopicSpec::new(&topic, PARTITIONS as usize, 1, None)])
+            .await?;
+        let (bootstrap, name) = (bootstrap.to_owned(), topic.clone());
         let (stop, committed) = (CancellationToken::new(), Arc::new(AtomicUsize::new(0)));
         let (stopped, counted) = (stop.clone(), committed.clone());
         let writing =
-            tokio::task::spawn_blocking(move || write_markers(&bootstrap, &topic, &stopped, &counted));
-        Self { stop, committed, writing }
+            tokio::task::spawn_blocking(move || write_markers(&bootstrap, &name, &stopped, &counted));
+        Ok(Self { topic, stop: stop.drop_guard(), committed, writing })
     }
 
     /// Waits until some more are committed.
-    async fn go_on(&self, fleet: &Fleet) -> anyhow::Result<()> {
+    pub async fn go_on(&self, fleet: &Fleet) -> anyhow::Result<()> {
         let until = self.committed.load(Ordering::Relaxed) + 20;
         let holds = || async { self.committed.load(Ordering::Relaxed) >= until };
         fleet.within(Duration::from_secs(60), "markers are written", holds).await
     }
 
-    async fn end(self) -> anyhow::Result<Written> {
-        self.stop.cancel();
-        self.writing.await?
+    /// Ends the writing. None may be torn, and one must have been interrupted.
+    pub async fn check(self, fleet: &Fleet) -> anyhow::Result<String> {
+        drop(self.stop);
+        let (written, longest) = self.writing.await??;
+        // A transaction takes some milliseconds; this one was under way when the fault came.
+        if longest < Duration::from_secs(1) {
+            bail!("no transaction was interrupted: the fault has hit none");
+        }
+        let markers = seen(fleet, &self.topic, written).await?;
+        let unknown = markers.iter().filter(|marker| marker.outcome == Outcome::Unknown).count();
+        clean(Report { findings: check::markers(&markers), ..Report::default() })?;
+        Ok(format!(
+            "{} markers, the longest took {longest:.1?}, {unknown} of unknown fate, none torn",
+            markers.len()
+        ))
     }
 }
 
@@ -151,16 +157,18 @@ async fn seen(fleet: &Fleet, topic: &str, told: Vec<(String, Outcome)>) -> anyho
         .collect())
 }
 
-/// SIGSTOP for longer than a transactional request may take.
+/// So long that everybody's patience with a server is over.
+const STOPPED: Duration = Duration::from_secs(30);
+
 pub async fn a_broker_stands_still(fleet: &Fleet) -> anyhow::Result<String> {
-    clean(crate::scenes::transactions_time_out(fleet, "").await?)
+    clean(crate::scenes::transactions_time_out(fleet, "", STOPPED).await?)
 }
 
 pub async fn cassandra_is_killed_and_stands_still(fleet: &Fleet) -> anyhow::Result<String> {
     let mut story = Story::begin(fleet, "cassandra").await?;
     story.load(story.events());
     story.goes_on(200).await?;
-    stand_still(fleet, "cassandra", Duration::from_secs(7)).await?;
+    stand_still(fleet, "cassandra", STOPPED).await?;
     story.goes_on(200).await?;
     let took = kill(fleet, &story, "cassandra").await?;
     Ok(format!("back after {took:.1?}\n{}", clean(story.check(By::Ours, REST_MAX).await?)?))
@@ -222,4 +230,28 @@ async fn at_rest_without_it(fleet: &Fleet, story: &Story<'_>) -> anyhow::Result<
     let before = count().await;
     let limit = Duration::from_secs(30);
     fleet.within(limit, "rows arrive while the registry is away", || async { count().await > before }).await
+}
+
+const NEW_SCHEMA: &str = r#"{"type":"record","name":"N","fields":[{"name":"id","type":"string"}]}"#;
+const NEW_STREAM: &str = "[streams.{p}_n]\nschema = \"n.avsc\"\nkey = [\"id\"]\n";
+
+/// What needs a new schema waits and says so; what does not goes on.
+pub async fn a_new_schema_waits_for_the_registry(fleet: &Fleet) -> anyhow::Result<String> {
+    let mut story = Story::begin(fleet, "unknown").await?;
+    story.load(story.events());
+    story.goes_on(100).await?;
+    fleet.signal_server("registry", Signal::STOP)?;
+    let folder = Folder::add_in(&fleet.pipelines(), &[("n.avsc", NEW_SCHEMA), ("pipeline.toml", NEW_STREAM)]);
+    let url = format!("{}/v1/streams/{}_n/records", fleet.url("producer"), folder.name);
+    let told = || async {
+        let asked = fleet.http.post(&url).body(r#"{"id": "1"}"#).send().await;
+        asked.map_or(0, |answer| answer.status().as_u16())
+    };
+    let limit = Duration::from_secs(60);
+    let waits = fleet.within(limit, "the new stream waits", || async { told().await == 503 }).await;
+    let went_on = story.goes_on(400).await;
+    fleet.signal_server("registry", Signal::CONT)?;
+    waits.and(went_on)?;
+    fleet.within(limit, "the new stream takes records", || async { told().await == 200 }).await?;
+    clean(story.check(By::Ours, REST_MAX).await?)
 }
