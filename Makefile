@@ -10,8 +10,11 @@ help:
 	@echo "make bench   builds (release) and runs every benchmark, each on a stack of its own"
 	@echo "make deps    installs the system packages that are missing (Debian; elsewhere it says what to install)"
 
+# A program's table of addresses is read at its start, whole: packed it is a fiftieth.
+RELEASE = RUSTFLAGS="$$RUSTFLAGS -C link-arg=-Wl,-z,pack-relative-relocs" cargo build --release --workspace --bins
+
 up: deps
-	cargo build --release --workspace --bins
+	$(RELEASE)
 	target/release/millrace up
 
 down:
@@ -34,7 +37,7 @@ check:
 	target/debug/millrace check
 
 bench: deps
-	cargo build --release --workspace --bins
+	$(RELEASE)
 	target/release/millrace bench all
 
 fmt:

@@ -11,6 +11,12 @@ export KAFKA_PORT=28092 SCHEMA_REGISTRY_PORT=28081 CASSANDRA_PORT=28042 POSTGRES
     USERS_API_PORT=28071 PRODUCER_PORT=28070 SCHEDULER_PORT=28080 COORDINATOR_PORT=28077
 env_file=docker/standins.env
 work=$(mktemp -d)
+# What ships, and the pipeline whose load the checker follows. Not only root reads it.
+export CONFIG_FOLDER=$work/config
+cp -r config "$CONFIG_FOLDER"
+cp -r crates/e2e/pipelines/events crates/checker/src/event.avsc "$CONFIG_FOLDER/pipelines/"
+mv "$CONFIG_FOLDER/pipelines/event.avsc" "$CONFIG_FOLDER/pipelines/events/"
+chmod -R a+rX "$work"
 if [ "${IMAGES:-standins}" = official ]; then
     env_file=$work/official.env
     printf '%s\n' BINARIES=prebuilt BUILDER_IMAGE=debian:bookworm-slim "CONTROL_CENTER=${CONTROL_CENTER:-millrace}" > "$env_file"
@@ -35,9 +41,11 @@ main() {
     memory
 
     echo "== the life of a record, while things break"
-    send_for_ever &
+    MILLRACE_STORY_PASSWORD=$(inside postgres cat /run/millrace/secrets/postgres) target/debug/xtask story \
+        --producer "http://localhost:$PRODUCER_PORT" --kafka "localhost:$KAFKA_PORT" --cassandra "localhost:$CASSANDRA_PORT" \
+        --postgres "postgres://millrace@localhost:$POSTGRES_PORT/analytics" --folder "$work" --until "$work/enough" &
     sender=$!
-    await 60 "a record that was sent from outside is in both stores" is_in_both t-1
+    await 120 "records that are sent from outside are acknowledged" sender_goes_on
     crash_the_broker
     v2 up -d --no-recreate --scale worker=4 > /dev/null 2>&1
     await 90 "four workers work" workers_are 4
@@ -53,17 +61,12 @@ main() {
     await 180 "all are healthy" all_are_healthy
     [ "$(subjects)" = "$subjects" ] || fail "schemas were lost: $subjects"
     await 60 "the sender goes on" sender_goes_on
-    touch "$work/enough"
-    wait $sender || fail "the sender gave up"
     docker/hardening.sh $COMPOSE_PROJECT_NAME
 
-    echo "== what was acknowledged is there, once"
-    await 120 "every id is in Cassandra" same sent in_cassandra
-    await 60 "every id is in PostgreSQL" same sent in_postgres
-    topic users > "$work/users"
-    topic users_clean > "$work/users_clean"
-    diff "$work/users" "$work/users_clean" > /dev/null || fail "users_clean does not hold each record of users once"
-    report "$(sent | wc -l) ids sent = in Cassandra = in PostgreSQL; $(wc -l < "$work/users") records in users = in users_clean"
+    echo "== what was acknowledged is there, once: topics, both stores, counts, places"
+    touch "$work/enough"
+    wait $sender || fail "the checker found damage, or could not look"
+    sender=
     down=$SECONDS
     v1 down > /dev/null 2>&1
     report "down within $((SECONDS - down)) s"
@@ -151,37 +154,11 @@ memory() {
     [ $ours -le 300 ] && [ $sum -le 2048 ] || fail "too much memory"
 }
 
-# Batches of 100 until there is a file `enough`. A batch counts only when all of it was acknowledged; until then it is sent again, which
-# may put a record into the topic twice: that is what "the promise starts at the topic" means.
-send_for_ever() {
-    set +e
-    local first=1 last
-    while [ ! -e "$work/enough" ]; do
-        last=$((first + 99))
-        seq $first $last | sed 's/.*/{"id":"t-&","first_name":"Test","last_name":"&","gender":"female","address":"1 A","post_code":"0150","email":"t&@example.com","username":"t&","dob":"1966-08-07T01:02:03Z","phone":"1","country":"Testland","city":"Oslo","nat":"NO","fetched_at":"2026-03-01T12:00:00Z"}/' > "$work/batch"
-        local tries=0
-        until [[ $(push "$work/batch") == *'"accepted":100,'* ]]; do
-            tries=$((tries + 1)); [ $tries -lt 600 ] || return 1
-            sleep 0.5
-        done
-        echo $last > "$work/last.new"; mv "$work/last.new" "$work/last"
-        first=$((last + 1))
-        sleep 0.3
-    done
-}
-
-push() {
-    curl -sS -m 30 -H 'Content-Type: application/x-ndjson' --data-binary @"$1" "http://localhost:$PRODUCER_PORT/v1/streams/users/records" 2> /dev/null
-}
+acknowledged() { cat "$work"/ledgers/*.jsonl | grep -c '"step":"ok"'; }
 
 sender_goes_on() {
-    local before; before=$(cat "$work/last"); sleep 2
-    [ "$(cat "$work/last")" -gt "$before" ]
-}
-
-is_in_both() {
-    inside cassandra cqlsh -e "SELECT email FROM millrace.created_users WHERE id = '$1'" | grep '(1 rows)' > /dev/null || return 1
-    [ "$(inside postgres psql -U millrace -d analytics -Atc "SELECT email FROM users WHERE id = '$1'")" = t1@example.com ]
+    local before; before=$(acknowledged); sleep 2
+    [ "$(acknowledged)" -gt "$before" ]
 }
 
 # Its process, not its container: docker starts a container again whose process ended, but not one that it was told to kill.
@@ -207,16 +184,5 @@ workers_are() {
 }
 
 subjects() { curl -fsS -m 10 "http://localhost:$SCHEMA_REGISTRY_PORT/subjects" | tr ',' '\n' | tr -d '[]"' | sort; }
-
-sent() { seq 1 "$(cat "$work/last")" | sed 's/^/t-/' | sort; }
-in_cassandra() { inside cassandra cqlsh -e 'PAGING OFF; SELECT id FROM millrace.created_users' | grep -oE '\bt-[0-9]+\b' | sort; }
-in_postgres() { inside postgres psql -U millrace -d analytics -Atc "SELECT id FROM users WHERE id LIKE 't-%'" | sort; }
-same() { [ "$("$1")" = "$("$2")" ]; }
-
-# The keys of the test's records in a topic, as often as they are there.
-topic() {
-    MILLRACE_KAFKA_BOOTSTRAP=localhost:$KAFKA_PORT MILLRACE_REGISTRY_URL=http://localhost:$SCHEMA_REGISTRY_PORT \
-        target/debug/millrace topic read "$1" --limit 100000 --json | grep -oE '"key": "t-[0-9]+"' | sort
-}
 
 main

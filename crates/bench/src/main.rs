@@ -6,6 +6,7 @@
 
 mod avro;
 mod cassandra_sink;
+mod chaos;
 mod fetcher;
 mod load;
 mod memory;
@@ -30,6 +31,12 @@ struct Asked {
     /// Records, where the benchmark has a fixed number of them
     #[arg(long)]
     records: Option<usize>,
+    /// Kills, for `chaos`
+    #[arg(long, default_value_t = 20)]
+    kills: usize,
+    /// What decides who is killed when, for `chaos`
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
     /// Print JSON only
     #[arg(long)]
     json: bool,
@@ -48,6 +55,8 @@ enum Name {
     Path,
     Avro,
     Memory,
+    /// Kills of our processes under load, and what they left; not one of `all`
+    Chaos,
     /// All of them, one after the other
     All,
 }
@@ -56,7 +65,10 @@ enum Name {
 async fn main() -> ExitCode {
     let asked = Asked::parse();
     let names = match asked.name {
-        Name::All => Name::value_variants().iter().copied().filter(|name| *name != Name::All).collect(),
+        Name::All => {
+            let alone = [Name::All, Name::Chaos];
+            Name::value_variants().iter().copied().filter(|name| !alone.contains(name)).collect()
+        }
         one => vec![one],
     };
     for name in names {
@@ -84,6 +96,7 @@ async fn run(name: Name, asked: &Asked) -> anyhow::Result<Report> {
         Name::PostgresSink => postgres_sink::run(folder, records(1_000_000)).await,
         Name::Path => path::run(folder).await,
         Name::Memory => memory::run(folder).await,
+        Name::Chaos => chaos::run(asked.kills, asked.seed).await,
         Name::All => unreachable!("taken apart before"),
     }
 }

@@ -100,6 +100,11 @@ impl<'a> Story<'a> {
             .await
     }
 
+    /// The check is made by other clients than those that were there before the faults.
+    pub fn look_from(&mut self, outside: &'a Outside) {
+        self.outside = outside;
+    }
+
     /// Ends the load, waits for rest, reads everything and checks it.
     pub async fn check(mut self, by: By, rest_max: Duration) -> anyhow::Result<Report> {
         self.end_load().await?;

@@ -1,5 +1,7 @@
 //! Chores of the repository: `target/debug/xtask test`.
 
+mod story;
+
 use anyhow::{Context, bail};
 use clap::Parser;
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -25,6 +27,8 @@ enum Chore {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Loads a system that runs already until it is told to end, then checks every id of the load.
+    Story(story::Asked),
 }
 
 /// All tests together take a quarter of an hour; what hangs is stopped, so that what else there is to see is seen.
@@ -32,8 +36,11 @@ const TESTS_MAX: Duration = Duration::from_mins(40);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Chore::Test { arguments } = Chore::parse();
-    match test(&arguments).await {
+    let done = match Chore::parse() {
+        Chore::Test { arguments } => test(&arguments).await,
+        Chore::Story(asked) => story::tell(&asked).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(cause) => {
             eprintln!("xtask: {cause:#}");

@@ -22,11 +22,18 @@ const SERVERS: [&str; 6] = ["zookeeper", "kafka", "cassandra", "cassandra_storag
 /// How often each fault of the API happens: two of three answers are bad.
 const API_FAULTS: &str = "429:0.1,500:0.1,slow:0.1,empty:0.1,badjson:0.1,reset:0.1,endless:0.1";
 
+/// Where our programs are: beside the one that runs, where nobody says otherwise.
+fn binaries() -> anyhow::Result<PathBuf> {
+    match std::env::var("MILLRACE_TEST_BINARIES") {
+        Ok(folder) => Ok(folder.into()),
+        Err(_) => Ok(std::env::current_exe()?.parent().context("the folder of this program")?.to_owned()),
+    }
+}
+
 impl Place {
     /// Free ports, and a configuration with the pipelines of the fault tests. What an earlier run left is wiped.
     pub fn prepare(name: &str) -> anyhow::Result<Self> {
-        let binaries = std::env::var("MILLRACE_TEST_BINARIES").context("run the tests with `make test`")?;
-        let binaries = fs::canonicalize(binaries)?;
+        let binaries = fs::canonicalize(binaries()?)?;
         let folder = binaries.parent().context("a target folder")?.join("test-faults").join(name);
         let (home, config) = (folder.join("home"), folder.join("config"));
         let names: Vec<&'static str> = SERVERS.into_iter().chain(super::OURS.map(|(name, _)| name)).collect();
