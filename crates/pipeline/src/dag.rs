@@ -1,10 +1,13 @@
 //! DAGs: what runs when, and in which order.
 
-use crate::Task;
+use crate::{Params, Task};
 use chrono::{DateTime, Utc};
 use schedule::{Catchup, Overlap};
 use serde::Deserialize;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// A DAG as its file declares it. Its name is the file's.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,6 +40,9 @@ pub struct Settings {
     /// A run that takes longer fails.
     #[serde(default, deserialize_with = "model::span::parse_optional")]
     pub timeout: Option<Duration>,
+    /// What a trigger may say, by name.
+    #[serde(default)]
+    pub params: Params,
     #[serde(default)]
     pub paused: bool,
     #[serde(default)]
@@ -49,6 +55,16 @@ impl Dag {
     /// The tasks that wait for `task`.
     pub fn children<'a>(&'a self, task: &'a str) -> impl Iterator<Item = &'a Task> {
         self.tasks.values().filter(move |child| child.after.iter().any(|parent| parent == task))
+    }
+
+    /// The tasks that have ended when `task` runs.
+    pub fn ancestors<'a>(&'a self, task: &'a str) -> BTreeSet<&'a str> {
+        let mut found = BTreeSet::new();
+        let mut open = vec![task];
+        while let Some(parents) = open.pop().and_then(|name| self.tasks.get(name)).map(|task| &task.after) {
+            open.extend(parents.iter().map(String::as_str).filter(|parent| found.insert(*parent)));
+        }
+        found
     }
 
     /// The tasks in an order in which every parent stands before its children; a task of a cycle where there is one.

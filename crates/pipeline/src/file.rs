@@ -5,9 +5,10 @@ use crate::{
     dag::Settings,
     problem::line_of,
     task::{SHARED, Shared},
+    template,
 };
 use serde::{Deserialize, de::DeserializeOwned};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
 
 const PIPELINE: &str = "pipeline.toml";
@@ -154,6 +155,7 @@ fn line_of_key(text: &str, from: usize, key: Option<&str>) -> usize {
 }
 
 fn parse_task(name: &str, table: toml::Table, bundle: &Bundle) -> Result<Task, (Option<String>, String)> {
+    let mut names = names_in(&toml::Value::Table(table.clone()))?;
     let (shared, own): (toml::Table, toml::Table) =
         table.into_iter().partition(|(key, _)| SHARED.contains(&key.as_str()));
     let shared: Shared = read_part(shared)?;
@@ -168,6 +170,7 @@ fn parse_task(name: &str, table: toml::Table, bundle: &Bundle) -> Result<Task, (
             }
             _ => return Err((None, "write either `statement` or `file`".into())),
         };
+        names.extend(template::names(text).map_err(|message| (None, message))?);
     }
     Ok(Task {
         name: name.to_owned(),
@@ -177,8 +180,26 @@ fn parse_task(name: &str, table: toml::Table, bundle: &Bundle) -> Result<Task, (
         retry_delay: shared.retry_delay,
         retry_delay_max: shared.retry_delay_max,
         timeout: shared.timeout,
+        names,
         kind,
     })
+}
+
+/// Each text of a task may be a template.
+fn names_in(value: &toml::Value) -> Result<BTreeSet<String>, (Option<String>, String)> {
+    let all = |items: &mut dyn Iterator<Item = &toml::Value>| {
+        let mut names = BTreeSet::new();
+        for item in items {
+            names.extend(names_in(item)?);
+        }
+        Ok(names)
+    };
+    match value {
+        toml::Value::String(text) => template::names(text).map_err(|message| (None, message)),
+        toml::Value::Array(items) => all(&mut items.iter()),
+        toml::Value::Table(table) => all(&mut table.values()),
+        _ => Ok(BTreeSet::new()),
+    }
 }
 
 fn read_part<T: DeserializeOwned>(table: toml::Table) -> Result<T, (Option<String>, String)> {

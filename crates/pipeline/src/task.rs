@@ -3,7 +3,10 @@
 use crate::{Store, duration};
 use model::TriggerRule;
 use serde::Deserialize;
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// One task: what all kinds share, and what its kind needs.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +21,20 @@ pub struct Task {
     pub retry_delay_max: Duration,
     /// An attempt that takes longer fails.
     pub timeout: Duration,
+    /// What its templates look up, with dots: `tasks.fetch.result.rows`.
+    pub names: BTreeSet<String>,
     pub kind: Kind,
+}
+
+impl Task {
+    /// The tasks whose results it needs; all of the run's where absent.
+    pub fn results_named(&self) -> Option<Vec<String>> {
+        if matches!(self.kind, Kind::Report) || self.names.contains("tasks") {
+            return None;
+        }
+        let other = |name: &String| Some(name.strip_prefix("tasks.")?.split('.').next()?.to_owned());
+        Some(self.names.iter().filter_map(other).collect())
+    }
 }
 
 /// The keys that every kind of task has.

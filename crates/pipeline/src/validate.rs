@@ -2,7 +2,7 @@
 
 use crate::{
     Bundle, Column, Dag, Kind, Pipeline, Problem, Store, Stream, Table, Waited, columns,
-    file::line_of_section, schema::ColumnType,
+    file::line_of_section, schema::ColumnType, template,
 };
 use schedule::Calendar;
 use std::collections::BTreeMap;
@@ -153,11 +153,14 @@ fn check_dag(dag: &Dag, pipeline: &Pipeline, found: &mut Found<'_>) {
             .map_or(1, |i| i + 1);
         found.problems.push(Problem::new(&found.file, line, cause.to_string()));
     }
-    check_templates(found);
+    check_params(dag, found);
     for task in dag.tasks.values() {
         let section = format!("tasks.{}", task.name);
         for parent in task.after.iter().filter(|parent| !dag.tasks.contains_key(*parent)) {
             found.say(&section, unknown("task", parent, dag.tasks.keys()));
+        }
+        for cause in task.names.iter().filter_map(|name| template::problem(name, task, dag)) {
+            found.say(&section, cause);
         }
         check_kind(&section, &task.kind, dag, pipeline, found);
     }
@@ -171,25 +174,16 @@ fn check_dag(dag: &Dag, pipeline: &Pipeline, found: &mut Found<'_>) {
     }
 }
 
-/// Each text of a task may be a template. What it names is known only when it is filled; how it is written is known now.
-fn check_templates(found: &mut Found<'_>) {
-    let table: toml::Table = toml::from_str(found.text).unwrap_or_default();
-    let tasks = table.get("tasks").and_then(toml::Value::as_table);
-    for (name, task) in tasks.into_iter().flatten() {
-        for text in texts(task) {
-            if let Err(cause) = minijinja::Environment::new().template_from_str(text) {
-                found.say(&format!("tasks.{name}"), format!("the template \"{text}\" is not one: {cause}"));
-            }
+fn check_params(dag: &Dag, found: &mut Found<'_>) {
+    for (name, param) in &dag.settings.params {
+        let section = format!("params.{name}");
+        if let Some(cause) = param.problem() {
+            found.say(&section, cause);
         }
-    }
-}
-
-fn texts(value: &toml::Value) -> Vec<&str> {
-    match value {
-        toml::Value::String(text) => vec![text],
-        toml::Value::Array(items) => items.iter().flat_map(texts).collect(),
-        toml::Value::Table(table) => table.values().flat_map(texts).collect(),
-        _ => vec![],
+        // Nobody is there to give it.
+        if param.default.is_none() && !dag.settings.schedule.is_empty() {
+            found.say(&section, "needs a default: the DAG has a schedule".into());
+        }
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Claim {
     /// The version of the pipeline that the run keeps.
     pub hash: String,
     pub logical_at: DateTime<Utc>,
+    /// The run's parameters, an object.
+    pub params: serde_json::Value,
     /// When the run began, by the database's clock.
     pub run_started_at: DateTime<Utc>,
     /// Seconds since this try was begun, over all its looks.
@@ -59,6 +61,7 @@ fn claim(row: &PgRow) -> Result<Claim, sqlx::Error> {
         pipeline: row.try_get("pipeline")?,
         hash: row.try_get("hash")?,
         logical_at: row.try_get("logical_at")?,
+        params: row.try_get("params")?,
         run_started_at: row.try_get("run_started_at")?,
         age: Duration::from_secs_f64(row.try_get::<f64, _>("age")?.max(0.0)),
         kept: row.try_get("kept")?,

@@ -15,6 +15,7 @@ pub struct RunRow {
     pub hash: String,
     pub logical_at: DateTime<Utc>,
     pub cause: String,
+    pub params: serde_json::Value,
     pub state: RunState,
     pub reason: Option<String>,
     pub made_at: DateTime<Utc>,
@@ -75,6 +76,18 @@ impl Queue {
             .await
     }
 
+    /// Some tasks of a run, by name.
+    pub async fn tasks_named(&self, run_id: Uuid, names: &[String]) -> Result<Vec<TaskRow>, sqlx::Error> {
+        if names.is_empty() {
+            return Ok(vec![]);
+        }
+        sqlx::query_as("SELECT * FROM task WHERE run_id = $1 AND name = ANY($2) ORDER BY name")
+            .bind(run_id)
+            .bind(names)
+            .fetch_all(&self.pool)
+            .await
+    }
+
     /// Who waits for whom: parent, child.
     pub async fn edges(&self, run_id: Uuid) -> Result<Vec<(String, String)>, sqlx::Error> {
         sqlx::query_as("SELECT parent, child FROM task_edge WHERE run_id = $1 ORDER BY 1, 2")
@@ -112,6 +125,7 @@ impl<'r> FromRow<'r, PgRow> for RunRow {
             hash: row.try_get("hash")?,
             logical_at: row.try_get("logical_at")?,
             cause: row.try_get("cause")?,
+            params: row.try_get("params")?,
             state: parsed(row, "state")?,
             reason: row.try_get("reason")?,
             made_at: row.try_get("made_at")?,

@@ -3,7 +3,8 @@
 use crate::{Queue, finish};
 use chrono::{DateTime, Utc};
 use model::{RunState, TaskState};
-use pipeline::Dag;
+use pipeline::{Dag, param};
+use serde_json::{Map, Value};
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
@@ -19,6 +20,8 @@ pub struct NewRun {
     pub cause: Cause,
     pub timeout_seconds: Option<i64>,
     pub max_active_runs: i64,
+    /// A value for each parameter of the DAG.
+    pub params: Map<String, Value>,
     pub tasks: Vec<NewTask>,
 }
 
@@ -78,6 +81,8 @@ impl NewRun {
             cause,
             timeout_seconds: dag.settings.timeout.map(|timeout| timeout.as_secs() as i64),
             max_active_runs: i64::from(dag.settings.max_active_runs),
+            // A DAG whose parameters have no defaults is run by hand only, with values.
+            params: param::fill(&dag.settings.params, &Map::new()).unwrap_or_default(),
             tasks: dag.tasks.values().map(task).collect(),
         }
     }
@@ -181,9 +186,11 @@ pub(crate) async fn create(connection: &mut PgConnection, new: &NewRun) -> Resul
         .bind(new.logical_at)
         .bind(new.cause.as_str())
         .bind(new.tasks.len() as i32)
+        .bind(Value::Object(new.params.clone()))
+        .bind(new.max_active_runs as i32)
         .execute(&mut *connection)
         .await?;
-    insert_tasks(connection, id, &new.tasks).await?;
+    insert_tasks(connection, id, new).await?;
     sqlx::query("UPDATE run SET deadline = CASE WHEN $2::bigint IS NULL THEN NULL ELSE now() + $2 * interval '1 second' END WHERE id = $1")
         .bind(id)
         .bind(new.timeout_seconds)
@@ -197,8 +204,9 @@ pub(crate) async fn create(connection: &mut PgConnection, new: &NewRun) -> Resul
 async fn insert_tasks(
     connection: &mut PgConnection,
     run_id: Uuid,
-    tasks: &[NewTask],
+    new: &NewRun,
 ) -> Result<(), sqlx::Error> {
+    let tasks = &new.tasks;
     let column = |of: fn(&NewTask) -> String| tasks.iter().map(of).collect::<Vec<_>>();
     sqlx::query(include_str!("sql/insert_tasks.sql"))
         .bind(run_id)

@@ -35,6 +35,7 @@ fn run_of(shape: &str, key: &str) -> NewRun {
         cause: Cause::Manual,
         timeout_seconds: None,
         max_active_runs: 1,
+        params: Default::default(),
         tasks: shape.split_whitespace().map(task).collect(),
     }
 }

@@ -8,13 +8,14 @@ use crate::{
 use axum::{
     Json, Router,
     extract::{Path, Query, State},
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use chrono::{DateTime, Utc};
 use model::RunState;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use utoipa::{OpenApi, ToSchema};
 use uuid::Uuid;
 
@@ -62,7 +63,7 @@ impl IntoResponse for Problem {
 type Answer = Result<Json<Value>, Problem>;
 
 fn missing(what: String) -> Problem {
-    Problem(Trouble(axum::http::StatusCode::NOT_FOUND, format!("there is no {what}")))
+    Problem(Trouble(StatusCode::NOT_FOUND, format!("there is no {what}")))
 }
 
 #[utoipa::path(get, path = "/api/v1/dags", responses((status = 200, description = "All DAGs that are published, with when each is looked at next")))]
@@ -75,31 +76,54 @@ async fn dags(State(outside): State<Outside>) -> Answer {
 #[derive(Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Trigger {
-    /// Two requests with the same key make one run.
+    /// Two requests with the same key for the same DAG make one run. The header `Idempotency-Key` says the same.
     idempotency_key: Option<String>,
+    /// What the run is for; now where absent.
+    logical_time: Option<DateTime<Utc>>,
+    /// Values for the DAG's parameters; the others have their defaults.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    params: Map<String, Value>,
 }
 
 /// It is the key of an index.
 const KEY_BYTES_MAX: usize = 500;
 
-#[utoipa::path(post, path = "/api/v1/dags/{dag}/runs", request_body = Trigger, params(("dag" = String, Path, description = "Its name")),
-    responses((status = 200, description = "{run_id, new}"), (status = 404, description = "No such DAG")))]
+#[utoipa::path(post, path = "/api/v1/dags/{dag}/runs", request_body = Trigger, params(("dag" = String, Path, description = "Its name"), ("Idempotency-Key" = Option<String>, Header, description = "As idempotency_key of the body")),
+    responses((status = 200, description = "{run_id, new}"), (status = 400, description = "A key that can't be one"), (status = 404, description = "No such DAG"), (status = 422, description = "A parameter is wrong; the answer names it")))]
 async fn trigger(
     State(outside): State<Outside>,
     Path(dag): Path<String>,
+    headers: HeaderMap,
     body: Option<Json<Trigger>>,
 ) -> Answer {
     let Json(asked) = body.unwrap_or_default();
-    let key = asked.idempotency_key.unwrap_or_else(|| Uuid::new_v4().to_string());
-    if key.is_empty() || key.len() > KEY_BYTES_MAX || key.contains(char::is_control) {
-        let told = format!(
-            "the idempotency_key has {} bytes: give 1 to {KEY_BYTES_MAX}, without control characters",
-            key.len()
-        );
-        return Err(Problem(Trouble(axum::http::StatusCode::BAD_REQUEST, told)));
-    }
-    let (run_id, new) = act::trigger_run(&outside, &dag, &key).await?;
+    let key = key_of(asked.idempotency_key, &headers)?;
+    let asked = act::Asked { key, logical_time: asked.logical_time, params: asked.params };
+    let (run_id, new) = act::trigger_run(&outside, &dag, asked).await?;
     Ok(Json(json!({ "run_id": run_id, "new": new })))
+}
+
+/// The key of the body or of the header, which must agree.
+fn key_of(body: Option<String>, headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let wrong = |told: String| Problem(Trouble(StatusCode::BAD_REQUEST, told));
+    let header = headers.get("idempotency-key").map(|value| value.to_str().map(str::to_owned)).transpose();
+    let header = header.map_err(|_| wrong("the header Idempotency-Key is no text: give ASCII".into()))?;
+    let key = match (body, header) {
+        (Some(body), Some(header)) if body != header => {
+            return Err(wrong("the body's idempotency_key and the header differ: give one of them".into()));
+        }
+        (body, header) => body.or(header),
+    };
+    match &key {
+        Some(key) if key.is_empty() || key.len() > KEY_BYTES_MAX || key.contains(char::is_control) => {
+            Err(wrong(format!(
+                "the idempotency_key has {} bytes: give 1 to {KEY_BYTES_MAX}, without control characters",
+                key.len()
+            )))
+        }
+        _ => Ok(key),
+    }
 }
 
 /// Which due times.

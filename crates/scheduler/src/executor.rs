@@ -111,7 +111,11 @@ async fn work(outside: &Outside, claim: &Claim) -> Ending {
     let Some(task) = pipeline.dags.get(&claim.dag).and_then(|dag| dag.tasks.get(&claim.task)) else {
         return failed("the DAG's version no longer has this task".into());
     };
-    let tasks = match outside.queue.tasks(claim.run_id).await {
+    let tasks = match task.results_named() {
+        None => outside.queue.tasks(claim.run_id).await,
+        Some(names) => outside.queue.tasks_named(claim.run_id, &names).await,
+    };
+    let tasks = match tasks {
         Ok(tasks) => tasks,
         Err(cause) => return failed(format!("earlier results can't be read: {cause}")),
     };

@@ -22,7 +22,7 @@ pub struct Job<'a> {
     pub pipeline: &'a Pipeline,
     pub task: &'a Task,
     pub context: &'a Value,
-    /// All tasks of the run.
+    /// The tasks whose results it needs.
     pub tasks: &'a [TaskRow],
 }
 

@@ -5,13 +5,19 @@ use minijinja::{Environment, UndefinedBehavior, value::ValueKind};
 use queue::{Claim, TaskRow};
 use serde_json::{Map, Value, json};
 
-/// What a template may name: `dag`, `run_id`, `logical_at`, `tasks.NAME.result`, `tasks.NAME.state`.
+/// What a template may name. The names are also in the pipeline's check of templates, which refuses others when the file is read.
 pub fn context(claim: &Claim, tasks: &[TaskRow]) -> Value {
+    let logical_time = claim.logical_at.to_rfc3339_opts(SecondsFormat::Secs, true);
     let task = |task: &TaskRow| (task.name.clone(), json!({ "state": task.state, "result": task.result }));
     json!({
         "dag": claim.dag,
         "run_id": claim.run_id,
-        "logical_at": claim.logical_at.to_rfc3339_opts(SecondsFormat::Secs, true),
+        "logical_at": logical_time,
+        "logical_time": logical_time,
+        // A run for a point in time covers nothing but it.
+        "data_interval_start": logical_time,
+        "data_interval_end": logical_time,
+        "params": claim.params,
         "tasks": tasks.iter().map(task).collect::<Map<_, _>>(),
     })
 }

@@ -21,5 +21,5 @@ WITH candidate AS (
     WHERE NOT EXISTS (SELECT FROM attempt a WHERE a.run_id = c.run_id AND a.task = c.name AND a.attempt = c.attempt)
 )
 SELECT c.run_id, c.name, c.attempt_id, c.attempt, r.dag, r.pipeline, r.hash, r.logical_at, coalesce(r.started_at, r.made_at) AS run_started_at,
-    extract(epoch FROM clock_timestamp() - c.started_at)::float8 AS age, c.result AS kept
+    extract(epoch FROM clock_timestamp() - c.started_at)::float8 AS age, c.result AS kept, r.params
 FROM claimed c JOIN run r ON r.id = c.run_id

@@ -7,17 +7,34 @@ use axum::{
     http::StatusCode,
     response::Redirect,
 };
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use model::RunState;
-use pipeline::Dag;
+use pipeline::{Dag, param};
 use queue::{Cause, DagRow, NewRun};
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
+/// What a run by hand is asked for with.
+#[derive(Default)]
+pub struct Asked {
+    /// Two requests with the same key for the same DAG make one run.
+    pub key: Option<String>,
+    /// Now, where absent.
+    pub logical_time: Option<DateTime<Utc>>,
+    pub params: Map<String, Value>,
+}
+
 /// Makes a run by hand. The key is the caller's, so that a repeated request makes one run.
-pub async fn trigger_run(outside: &Outside, name: &str, key: &str) -> Result<(Uuid, bool), Trouble> {
+pub async fn trigger_run(outside: &Outside, name: &str, asked: Asked) -> Result<(Uuid, bool), Trouble> {
     let (row, dag) = published_dag(outside, name).await?;
-    let run = NewRun::of(&dag, &row.pipeline, &row.hash, format!("manual:{key}"), Utc::now(), Cause::Manual);
-    Ok(outside.queue.create(&run).await?)
+    let key = asked.key.unwrap_or_else(|| Uuid::new_v4().to_string());
+    let params = param::fill(&dag.settings.params, &asked.params)
+        .map_err(|cause| Trouble(StatusCode::UNPROCESSABLE_ENTITY, cause.to_string()))?;
+    let logical_at = asked.logical_time.unwrap_or_else(Utc::now);
+    // Two DAGs may be asked for with the same key.
+    let key = format!("manual:{name}:{key}");
+    let run = NewRun::of(&dag, &row.pipeline, &row.hash, key, logical_at, Cause::Manual);
+    Ok(outside.queue.create(&NewRun { params, ..run }).await?)
 }
 
 /// A DAG's row, and what its published version says.
@@ -30,7 +47,7 @@ pub async fn published_dag(outside: &Outside, name: &str) -> Result<(DagRow, Dag
 }
 
 pub async fn trigger(State(outside): State<Outside>, Path(dag): Path<String>) -> Result<Redirect, Trouble> {
-    let (run_id, _) = trigger_run(&outside, &dag, &Uuid::new_v4().to_string()).await?;
+    let (run_id, _) = trigger_run(&outside, &dag, Asked::default()).await?;
     Ok(Redirect::to(&format!("/runs/{run_id}")))
 }
 
