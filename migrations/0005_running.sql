@@ -37,7 +37,8 @@ CREATE TABLE pool (
     name  text PRIMARY KEY,
     slots int NOT NULL
 );
-INSERT INTO pool (name, slots) VALUES ('default', 128);
+-- What only looks takes no slot: it is counted where there is always room.
+INSERT INTO pool (name, slots) VALUES ('default', 128), ('-', 1000000);
 
 -- What somebody should know, told once.
 CREATE TABLE notice (

@@ -1,6 +1,6 @@
 //! `millrace dag`: what runs when.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::address::Addresses;
 use crate::cli::{BackfillArgs, Dag, NamedArgs, TriggerArgs};
@@ -62,7 +62,11 @@ fn unknown(name: &str, dags: &[Value]) -> Failure {
 }
 
 async fn trigger(scheduler: &Rest, args: &TriggerArgs) -> Result<(), Failure> {
-    let body = args.key.as_ref().map_or_else(|| json!({}), |key| json!({ "idempotency_key": key }));
+    let params: Map<String, Value> = args.params.iter().cloned().collect();
+    let body = json!({
+        "idempotency_key": args.key, "logical_time": args.logical_time, "params": params,
+        "who": args.hand.who, "why": args.hand.why,
+    });
     let made = scheduler.post(&["api", "v1", "dags", &args.name, "runs"], &body).await?;
     let id = table::cell(&made["run_id"], "?");
     if args.wait {

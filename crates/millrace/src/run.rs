@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::address::Addresses;
-use crate::cli::{Run, RunListArgs};
+use crate::cli::{CancelArgs, ClearArgs, Run, RunListArgs};
 use crate::failure::Failure;
 use crate::rest::Rest;
 use crate::{output, table};
@@ -14,8 +14,8 @@ pub async fn run(addresses: &Addresses, asked: &Run) -> Result<(), Failure> {
     match asked {
         Run::List(args) => list(&scheduler, args).await,
         Run::Show(args) => show(&scheduler, &args.id, args.json).await,
-        Run::Cancel(args) => cancel(&scheduler, &args.id, args.json).await,
-        Run::Clear(args) => clear(&scheduler, &args.id, args.json).await,
+        Run::Cancel(args) => cancel(&scheduler, args).await,
+        Run::Clear(args) => clear(&scheduler, args).await,
     }
 }
 
@@ -23,6 +23,9 @@ async fn list(scheduler: &Rest, args: &RunListArgs) -> Result<(), Failure> {
     let limit = args.limit.to_string();
     let mut query = vec![("limit", limit.as_str())];
     query.extend(args.dag.as_deref().map(|dag| ("dag", dag)));
+    query.extend(args.state.as_deref().map(|state| ("state", state)));
+    let before = args.before.map(|id| id.to_string());
+    query.extend(before.as_deref().map(|id| ("before", id)));
     let runs = scheduler.get(&["api", "v1", "runs"], &query).await?;
     if args.json {
         output::json(&runs)
@@ -64,15 +67,21 @@ pub fn print_one(found: &Value) {
         &["name", "kind", "state", "attempt", "started_at", "ended_at", "reason"],
         &tasks,
     ));
+    if let Some(actions) = found["actions"].as_array().filter(|actions| !actions.is_empty()) {
+        output::line("");
+        output::line(table::of_objects(&["at", "who", "what", "task", "why"], actions));
+    }
 }
 
-async fn cancel(scheduler: &Rest, id: &Uuid, as_json: bool) -> Result<(), Failure> {
-    let answer = scheduler.post(&["api", "v1", "runs", &id.to_string(), "cancel"], &json!({})).await?;
-    if as_json {
+async fn cancel(scheduler: &Rest, args: &CancelArgs) -> Result<(), Failure> {
+    let id = args.id;
+    let body = json!({ "who": args.hand.who, "why": args.hand.why });
+    let answer = scheduler.post(&["api", "v1", "runs", &id.to_string(), "cancel"], &body).await?;
+    if args.json {
         output::json(&answer);
     }
     match answer["cancelled"] == true {
-        true if as_json => {}
+        true if args.json => {}
         true => output::line(format_args!("run {id} is cancelled")),
         false => {
             return Err(Failure::Failed(format!(
@@ -83,9 +92,16 @@ async fn cancel(scheduler: &Rest, id: &Uuid, as_json: bool) -> Result<(), Failur
     Ok(())
 }
 
-async fn clear(scheduler: &Rest, id: &Uuid, as_json: bool) -> Result<(), Failure> {
-    let answer = scheduler.post(&["api", "v1", "runs", &id.to_string(), "clear"], &json!({})).await?;
-    if as_json {
+async fn clear(scheduler: &Rest, args: &ClearArgs) -> Result<(), Failure> {
+    let id = args.id;
+    let body = json!({
+        "tasks": (!args.tasks.is_empty()).then_some(&args.tasks),
+        "downstream": args.downstream, "upstream": args.upstream,
+        "only_failed": !args.all && (args.only_failed || args.tasks.is_empty()),
+        "who": args.hand.who, "why": args.hand.why,
+    });
+    let answer = scheduler.post(&["api", "v1", "runs", &id.to_string(), "clear"], &body).await?;
+    if args.json {
         output::json(&answer);
     } else {
         output::line(format_args!("{} tasks of run {id} run again", answer["tasks"]));

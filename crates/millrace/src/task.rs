@@ -1,15 +1,30 @@
-//! `millrace task`: what a task said.
+//! `millrace task`: what a task said, and giving it an end.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::address::Addresses;
-use crate::cli::{Task, TaskLogArgs};
+use crate::cli::{MarkArgs, Task, TaskLogArgs};
 use crate::failure::Failure;
 use crate::{output, table};
 
 pub async fn run(addresses: &Addresses, asked: &Task) -> Result<(), Failure> {
-    let Task::Log(args) = asked;
-    log(addresses, args).await
+    match asked {
+        Task::Log(args) => log(addresses, args).await,
+        Task::Mark(args) => mark(addresses, args).await,
+    }
+}
+
+async fn mark(addresses: &Addresses, args: &MarkArgs) -> Result<(), Failure> {
+    let run = args.run.to_string();
+    let body = json!({ "state": args.state, "who": args.hand.who, "why": args.hand.why });
+    let path = ["api", "v1", "runs", &run, "tasks", &args.task, "mark"];
+    let answer = addresses.scheduler()?.post(&path, &body).await?;
+    if args.json {
+        output::json(&answer);
+    } else {
+        output::line(format_args!("the task {} of run {run} is marked {}", args.task, args.state));
+    }
+    Ok(())
 }
 
 async fn log(addresses: &Addresses, args: &TaskLogArgs) -> Result<(), Failure> {

@@ -40,6 +40,11 @@ pub struct Settings {
     /// A run that takes longer fails.
     #[serde(default, deserialize_with = "model::span::parse_optional")]
     pub timeout: Option<Duration>,
+    /// Counted from the run's start. Told once when the run has not ended by then; the run goes on.
+    #[serde(default, deserialize_with = "model::span::parse_optional")]
+    pub deadline: Option<Duration>,
+    /// Of the DAG's tasks, over all its runs, so many run at once. Where absent, only pools are a bound.
+    pub max_active_tasks: Option<u32>,
     /// What a trigger may say, by name.
     #[serde(default)]
     pub params: Params,

@@ -172,17 +172,7 @@ fn parse_task(name: &str, table: toml::Table, bundle: &Bundle) -> Result<Task, (
         };
         names.extend(template::names(text).map_err(|message| (None, message))?);
     }
-    Ok(Task {
-        name: name.to_owned(),
-        after: shared.after,
-        trigger_rule: shared.trigger_rule,
-        retries: shared.retries,
-        retry_delay: shared.retry_delay,
-        retry_delay_max: shared.retry_delay_max,
-        timeout: shared.timeout,
-        names,
-        kind,
-    })
+    Ok(shared.task(name, names, kind))
 }
 
 /// Each text of a task may be a template.

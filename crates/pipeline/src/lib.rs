@@ -30,7 +30,7 @@ pub use schema::{Column, ColumnType, columns};
 pub use source::{Field, FieldType, From as FieldFrom, Paging, Source, Stop};
 pub use stream::Stream;
 pub use table::{Clustering, Direction, Nulls, Store, Table};
-pub use task::{Expect, HttpCall, JobAction, Kind, Passed, Task, Waited};
+pub use task::{Backoff, Expect, HttpCall, JobAction, Kind, Passed, RetryPolicy, Task, Waited};
 
 use std::collections::BTreeMap;
 

@@ -12,18 +12,70 @@ use std::{
 #[derive(Clone, Debug, PartialEq)]
 pub struct Task {
     pub name: String,
+    /// The setups of a teardown are among them.
     pub after: Vec<String>,
     pub trigger_rule: TriggerRule,
-    /// Tries after the first one.
-    pub retries: u32,
-    /// Before the first retry; doubled for each further one.
-    pub retry_delay: Duration,
-    pub retry_delay_max: Duration,
+    pub retry: RetryPolicy,
     /// An attempt that takes longer fails.
     pub timeout: Duration,
+    /// Counted from the run's start. Told once when the task has not ended by then; the task goes on.
+    pub deadline: Option<Duration>,
+    /// A template that gives true or false; where false, the task is skipped.
+    pub when: Option<String>,
+    /// Begins only when the same task of the DAG's run before has succeeded or was skipped.
+    pub depends_on_past: bool,
+    /// Higher goes first.
+    pub priority: i32,
+    /// Where its slots are counted, and how many it takes.
+    pub pool: String,
+    pub slots: u32,
+    /// Makes what a teardown takes away again.
+    pub setup: bool,
+    /// The setups that this task takes down. Where there is one, the task does not decide how its run ends.
+    pub teardown: Vec<String>,
     /// What its templates look up, with dots: `tasks.fetch.result.rows`.
     pub names: BTreeSet<String>,
     pub kind: Kind,
+}
+
+/// How a failed task is tried again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RetryPolicy {
+    /// Tries after the first one.
+    pub retries: u32,
+    pub delay: Duration,
+    /// The cap of a delay that doubles.
+    pub delay_max: Duration,
+    pub backoff: Backoff,
+    /// The part of a delay, from 0 to 1, that is left to chance, so that what failed together does not come back together.
+    pub jitter: f64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backoff {
+    /// Doubled for each further retry.
+    #[default]
+    Exponential,
+    Constant,
+}
+
+impl RetryPolicy {
+    /// The wait after `tries` failed ones, or nothing when that was the last one. `random` is in `[0, 1)`.
+    pub fn wait(&self, tries: u32, random: f64) -> Option<Duration> {
+        if tries > self.retries {
+            return None;
+        }
+        let full = match self.backoff {
+            Backoff::Constant => self.delay,
+            // Beyond 2^20 any cap is reached.
+            Backoff::Exponential => {
+                self.delay.saturating_mul(1 << tries.saturating_sub(1).min(20)).min(self.delay_max)
+            }
+        };
+        let sure = 1.0 - self.jitter.clamp(0.0, 1.0) * random.clamp(0.0, 1.0);
+        Some(full.mul_f64(sure).max(model::retry::FLOOR))
+    }
 }
 
 impl Task {
@@ -42,21 +94,88 @@ impl Task {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Shared {
     #[serde(default)]
-    pub after: Vec<String>,
+    after: Vec<String>,
+    trigger_rule: Option<TriggerRule>,
     #[serde(default)]
-    pub trigger_rule: TriggerRule,
-    #[serde(default)]
-    pub retries: u32,
+    retries: u32,
     #[serde(default = "duration::seconds_5", deserialize_with = "model::span::parse")]
-    pub retry_delay: Duration,
+    retry_delay: Duration,
     #[serde(default = "duration::minutes_10", deserialize_with = "model::span::parse")]
-    pub retry_delay_max: Duration,
+    retry_delay_max: Duration,
+    #[serde(default)]
+    retry_backoff: Backoff,
+    #[serde(default = "half")]
+    retry_jitter: f64,
     #[serde(default = "duration::minutes_10", deserialize_with = "model::span::parse")]
-    pub timeout: Duration,
+    timeout: Duration,
+    #[serde(default, deserialize_with = "model::span::parse_optional")]
+    deadline: Option<Duration>,
+    when: Option<String>,
+    #[serde(default)]
+    depends_on_past: bool,
+    #[serde(default)]
+    priority: i32,
+    #[serde(default = "default_pool")]
+    pool: String,
+    #[serde(default = "one")]
+    slots: u32,
+    #[serde(default)]
+    setup: bool,
+    #[serde(default)]
+    teardown: Vec<String>,
 }
 
-pub(crate) const SHARED: [&str; 6] =
-    ["after", "trigger_rule", "retries", "retry_delay", "retry_delay_max", "timeout"];
+pub(crate) const SHARED: [&str; 16] = [
+    "after",
+    "trigger_rule",
+    "retries",
+    "retry_delay",
+    "retry_delay_max",
+    "retry_backoff",
+    "retry_jitter",
+    "timeout",
+    "deadline",
+    "when",
+    "depends_on_past",
+    "priority",
+    "pool",
+    "slots",
+    "setup",
+    "teardown",
+];
+
+impl Shared {
+    pub(crate) fn task(self, name: &str, names: BTreeSet<String>, kind: Kind) -> Task {
+        let mut after = self.after;
+        after
+            .extend(self.teardown.iter().filter(|setup| !after.contains(setup)).cloned().collect::<Vec<_>>());
+        let usual =
+            if self.teardown.is_empty() { TriggerRule::AllSuccess } else { TriggerRule::AllDoneSetupSuccess };
+        Task {
+            name: name.to_owned(),
+            after,
+            trigger_rule: self.trigger_rule.unwrap_or(usual),
+            retry: RetryPolicy {
+                retries: self.retries,
+                delay: self.retry_delay,
+                delay_max: self.retry_delay_max,
+                backoff: self.retry_backoff,
+                jitter: self.retry_jitter,
+            },
+            timeout: self.timeout,
+            deadline: self.deadline,
+            when: self.when,
+            depends_on_past: self.depends_on_past,
+            priority: self.priority,
+            pool: self.pool,
+            slots: self.slots,
+            setup: self.setup,
+            teardown: self.teardown,
+            names,
+            kind,
+        }
+    }
+}
 
 /// What a task does.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -168,6 +287,11 @@ pub struct Passed {
 }
 
 impl Kind {
+    /// Whether it only looks whether something is so: it takes no slot of a pool.
+    pub fn only_looks(&self) -> bool {
+        matches!(self, Kind::Wait(_) | Kind::Job { action: JobAction::Wait, .. })
+    }
+
     /// The word for it in files and on pages.
     pub fn word(&self) -> &'static str {
         match self {
@@ -195,6 +319,18 @@ impl Store {
     }
 }
 
+fn half() -> f64 {
+    0.5
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn default_pool() -> String {
+    "default".into()
+}
+
 fn get() -> String {
     "GET".into()
 }
@@ -206,3 +342,6 @@ fn ok() -> u16 {
 fn look_again() -> Duration {
     Duration::from_millis(250)
 }
+
+#[cfg(test)]
+mod tests;

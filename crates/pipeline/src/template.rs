@@ -30,7 +30,10 @@ pub(crate) fn problem(name: &str, task: &Task, dag: &Dag) -> Option<String> {
         ("params", Some(param)) if dag.settings.params.contains_key(param) => None,
         ("params", Some(param)) => wrong(format!("but the DAG has no [params.{param}]")),
         ("tasks", Some(other)) => of_a_task(other, parts.next(), task, dag).and_then(wrong),
-        _ => wrong(format!("which is not there; there are: {}, params.NAME, tasks.NAME.result", NAMES.join(", "))),
+        _ => wrong(format!(
+            "which is not there; there are: {}, params.NAME, tasks.NAME.result",
+            NAMES.join(", ")
+        )),
     }
 }
 
@@ -39,7 +42,9 @@ fn of_a_task(other: &str, part: Option<&str>, task: &Task, dag: &Dag) -> Option<
         return Some(format!("but the DAG has no task \"{other}\""));
     }
     if let Some(part) = part.filter(|part| !OF_A_TASK.contains(part)) {
-        return Some(format!("but a task has no \"{part}\": write tasks.{other}.result or tasks.{other}.state"));
+        return Some(format!(
+            "but a task has no \"{part}\": write tasks.{other}.result or tasks.{other}.state"
+        ));
     }
     // Without a way from one to the other, whether there is a result would be a matter of luck.
     (!dag.ancestors(&task.name).contains(other))

@@ -1,7 +1,7 @@
 //! What a single definition cannot see: names that must exist, cycles, fields of schemas.
 
 use crate::{
-    Bundle, Column, Dag, Kind, Pipeline, Problem, Store, Stream, Table, Waited, columns,
+    Bundle, Column, Dag, Kind, Pipeline, Problem, Store, Stream, Table, Task, Waited, columns,
     file::line_of_section, schema::ColumnType, template,
 };
 use schedule::Calendar;
@@ -162,6 +162,7 @@ fn check_dag(dag: &Dag, pipeline: &Pipeline, found: &mut Found<'_>) {
         for cause in task.names.iter().filter_map(|name| template::problem(name, task, dag)) {
             found.say(&section, cause);
         }
+        check_settings(&section, task, dag, found);
         check_kind(&section, &task.kind, dag, pipeline, found);
     }
     if let Err(task) = dag.order()
@@ -184,6 +185,22 @@ fn check_params(dag: &Dag, found: &mut Found<'_>) {
         if param.default.is_none() && !dag.settings.schedule.is_empty() {
             found.say(&section, "needs a default: the DAG has a schedule".into());
         }
+    }
+}
+
+fn check_settings(section: &str, task: &Task, dag: &Dag, found: &mut Found<'_>) {
+    if !(0.0..=1.0).contains(&task.retry.jitter) {
+        found.say(section, "retry_jitter is a part of the delay: give 0.0 to 1.0".into());
+    }
+    if task.slots == 0 {
+        found.say(section, "slots must be at least 1".into());
+    }
+    if !task.pool.starts_with(|first: char| first.is_alphabetic()) {
+        found.say(section, format!("a pool's name begins with a letter: \"{}\" does not", task.pool));
+    }
+    let no_setup = |name: &&String| dag.tasks.get(*name).is_some_and(|task| !task.setup);
+    for name in task.teardown.iter().filter(no_setup) {
+        found.say(section, format!("teardown names \"{name}\", which is no setup: write setup = true there"));
     }
 }
 

@@ -15,6 +15,8 @@ pub struct Claim {
     pub attempt_id: Uuid,
     /// Tries that were begun, this one included.
     pub attempt: i32,
+    /// Of them, those since the task was last cleared: what retries are counted by.
+    pub tries: u32,
     pub dag: String,
     pub pipeline: String,
     /// The version of the pipeline that the run keeps.
@@ -30,15 +32,22 @@ pub struct Claim {
     pub kept: Option<serde_json::Value>,
 }
 
+/// One claimer at a time, or the limits of pools and DAGs could be passed. A claim takes some milliseconds.
+const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('millrace claim'))";
+
 impl Queue {
-    /// Claims up to `limit` tasks that are ready, oldest first.
+    /// Claims up to `limit` tasks that are ready, as pools, DAGs and priorities allow.
     pub async fn claim(&self, holder: &str, lease: Duration, limit: i64) -> Result<Vec<Claim>, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        // Its own statement: the next one must see what the former holder of the lock has claimed.
+        sqlx::query(LOCK).execute(&mut *transaction).await?;
         let rows = sqlx::query(include_str!("sql/claim.sql"))
             .bind(limit)
             .bind(lease.as_secs_f64())
             .bind(holder)
-            .fetch_all(&self.pool)
+            .fetch_all(&mut *transaction)
             .await?;
+        transaction.commit().await?;
         rows.iter().map(claim).collect()
     }
 
@@ -57,6 +66,8 @@ fn claim(row: &PgRow) -> Result<Claim, sqlx::Error> {
         task: row.try_get("name")?,
         attempt_id: row.try_get("attempt_id")?,
         attempt: row.try_get("attempt")?,
+        tries: u32::try_from(row.try_get::<i32, _>("attempt")? - row.try_get::<i32, _>("tries_before")?)
+            .unwrap_or_default(),
         dag: row.try_get("dag")?,
         pipeline: row.try_get("pipeline")?,
         hash: row.try_get("hash")?,

@@ -103,10 +103,4 @@ impl Queue {
         transaction.commit().await?;
         Ok(Some(made))
     }
-
-    /// Pauses a DAG, or lets it go on; then it is looked at at once. Answers whether there is such a DAG.
-    pub async fn pause(&self, dag: &str, paused: bool) -> Result<bool, sqlx::Error> {
-        let statement = "UPDATE dag SET paused = $2, next_at = CASE WHEN $2 THEN next_at ELSE now() END WHERE name = $1 AND NOT retired";
-        Ok(sqlx::query(statement).bind(dag).bind(paused).execute(&self.pool).await?.rows_affected() > 0)
-    }
 }

@@ -1,6 +1,6 @@
 //! Ending a task: its state, its children's counters, and the run's end. One transaction.
 
-use crate::{CHANNEL, Claim, Queue, run::lock};
+use crate::{CHANNEL, Claim, Queue, STOP_CHANNEL, run::lock};
 use model::{ParentCounts, RunState, TaskState, TriggerRule, Verdict};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use std::time::Duration;
@@ -80,7 +80,7 @@ async fn write_ending(
             (TaskState::Ready, Some(*look_again_in), kept.as_ref().map(bounded), Some(reason))
         }
     };
-    let taken = sqlx::query(include_str!("sql/end_task.sql"))
+    let taken: i64 = sqlx::query(include_str!("sql/end_task.sql"))
         .bind(claim.run_id)
         .bind(&claim.task)
         .bind(claim.attempt_id)
@@ -89,19 +89,9 @@ async fn write_ending(
         .bind(result)
         .bind(reason)
         .bind(matches!(ending, Ending::Deferred { .. }))
-        .execute(&mut *connection)
+        .fetch_one(connection)
         .await?
-        .rows_affected();
-    if taken > 0 && !matches!(ending, Ending::Deferred { .. }) {
-        sqlx::query("UPDATE attempt SET state = $4, reason = $5, ended_at = now() WHERE run_id = $1 AND task = $2 AND attempt = $3")
-            .bind(claim.run_id)
-            .bind(&claim.task)
-            .bind(claim.attempt)
-            .bind(if state == TaskState::Retrying { TaskState::Failed.as_str() } else { state.as_str() })
-            .bind(reason)
-            .execute(connection)
-            .await?;
-    }
+        .try_get("taken")?;
     Ok(if taken > 0 { Finished::Taken } else { Finished::Refused })
 }
 
@@ -128,34 +118,60 @@ pub(crate) async fn propagate(
             .bind(state.as_str())
             .fetch_all(&mut *connection)
             .await?;
-        for child in &children {
-            let name: String = child.try_get("name")?;
-            let next = match judge(child)? {
-                Verdict::Wait => continue,
-                Verdict::Run => TaskState::Ready,
-                Verdict::Skipped => TaskState::Skipped,
-                Verdict::UpstreamFailed => TaskState::UpstreamFailed,
-            };
-            let reason = next.is_final().then(|| format!("\"{task}\" ended as {state}"));
-            sqlx::query("UPDATE task SET state = $3, reason = $4, ready_at = now(), ended_at = CASE WHEN $5 THEN now() END WHERE run_id = $1 AND name = $2")
-                .bind(run_id)
-                .bind(&name)
-                .bind(next.as_str())
-                .bind(reason)
-                .bind(next.is_final())
-                .execute(&mut *connection)
-                .await?;
-            if next.is_final() {
-                ended.push((name, next));
-            }
-        }
+        ended
+            .extend(judge_all(connection, run_id, &children, &format!("\"{task}\" ended as {state}")).await?);
     }
-    sqlx::query("UPDATE run SET tasks_left = tasks_left - $2 WHERE id = $1")
-        .bind(run_id)
-        .bind(count)
-        .execute(&mut *connection)
-        .await?;
-    end_if_done(connection, run_id).await
+    let left: i32 =
+        sqlx::query("UPDATE run SET tasks_left = tasks_left - $2 WHERE id = $1 RETURNING tasks_left")
+            .bind(run_id)
+            .bind(count)
+            .fetch_one(&mut *connection)
+            .await?
+            .try_get("tasks_left")?;
+    if left <= 0 { end_if_done(connection, run_id).await } else { Ok(()) }
+}
+
+/// Counts the parents of every waiting task anew and judges it. O(tasks): for what people do, not for what tasks do.
+pub(crate) async fn settle(connection: &mut PgConnection, run_id: Uuid) -> Result<(), sqlx::Error> {
+    let waiting =
+        sqlx::query(include_str!("sql/recount.sql")).bind(run_id).fetch_all(&mut *connection).await?;
+    let ended = judge_all(connection, run_id, &waiting, "what it waits for ended otherwise").await?;
+    propagate(connection, run_id, ended).await
+}
+
+/// Writes what became of waiting tasks by their rules. Answers those that ended by it.
+async fn judge_all(
+    connection: &mut PgConnection,
+    run_id: Uuid,
+    waiting: &[PgRow],
+    cause: &str,
+) -> Result<Vec<(String, TaskState)>, sqlx::Error> {
+    let (mut names, mut states, mut reasons, mut ended) = (vec![], vec![], vec![], vec![]);
+    for row in waiting {
+        let name: String = row.try_get("name")?;
+        let next = match judge(row)? {
+            Verdict::Wait => continue,
+            Verdict::Run => TaskState::Ready,
+            Verdict::Skipped => TaskState::Skipped,
+            Verdict::UpstreamFailed => TaskState::UpstreamFailed,
+        };
+        if next.is_final() {
+            ended.push((name.clone(), next));
+        }
+        names.push(name);
+        states.push(next.as_str());
+        reasons.push(next.is_final().then(|| cause.to_owned()));
+    }
+    if !names.is_empty() {
+        sqlx::query(include_str!("sql/apply_verdicts.sql"))
+            .bind(run_id)
+            .bind(names)
+            .bind(states)
+            .bind(reasons)
+            .execute(connection)
+            .await?;
+    }
+    Ok(ended)
 }
 
 fn judge(row: &PgRow) -> Result<Verdict, sqlx::Error> {
@@ -191,8 +207,17 @@ pub(crate) async fn end_if_done(connection: &mut PgConnection, run_id: Uuid) -> 
 }
 
 pub(crate) async fn notify(connection: &mut PgConnection, run_id: Uuid) -> Result<(), sqlx::Error> {
+    hint(connection, CHANNEL, run_id).await
+}
+
+/// Tells holders of the run's tasks that some are no longer theirs. Who misses it finds out when it lengthens its leases.
+pub(crate) async fn notify_stop(connection: &mut PgConnection, run_id: Uuid) -> Result<(), sqlx::Error> {
+    hint(connection, STOP_CHANNEL, run_id).await
+}
+
+async fn hint(connection: &mut PgConnection, channel: &str, run_id: Uuid) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT pg_notify($1, $2)")
-        .bind(CHANNEL)
+        .bind(channel)
         .bind(run_id.to_string())
         .execute(connection)
         .await

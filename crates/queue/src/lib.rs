@@ -4,18 +4,23 @@
 //! lease with an `attempt_id`, and every write of a result names that id, so that a late answer of a lost holder is refused by
 //! the database. Finishing a task moves counters on its children: O(children), nothing is scanned. All clocks are the database's.
 
+mod act;
 mod claim;
 mod dags;
 mod finish;
 mod log;
+mod pools;
 mod read;
 mod rescue;
 mod run;
+mod why;
 
+pub use act::{ActionRow, By, Clear};
 pub use claim::Claim;
 pub use dags::DagRow;
 pub use finish::{Ending, Finished};
-pub use read::{AttemptRow, LogLine, RunRow, TaskRow};
+pub use pools::Late;
+pub use read::{AttemptRow, LogLine, Notice, RunRow, TaskRow, Which};
 pub use run::{Cause, NewRun, NewTask};
 
 use postgres::PgPool;
@@ -28,6 +33,9 @@ pub struct Queue {
 
 /// The channel of the hint that a run has changed; its payload is the run's id.
 pub const CHANNEL: &str = "millrace_runs";
+
+/// The channel of the hint that tasks of a run were taken from who holds them; its payload is the run's id.
+pub const STOP_CHANNEL: &str = "millrace_stop";
 
 impl Queue {
     pub fn new(pool: PgPool) -> Self {

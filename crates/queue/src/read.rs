@@ -55,11 +55,36 @@ pub struct LogLine {
     pub line: String,
 }
 
+/// Which runs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Which<'a> {
+    pub dag: Option<&'a str>,
+    pub state: Option<RunState>,
+    /// Only older ones than this run.
+    pub before: Option<Uuid>,
+}
+
+/// Something that was told of a run, once.
+#[derive(Clone, Debug, Serialize)]
+pub struct Notice {
+    pub at: DateTime<Utc>,
+    pub kind: String,
+    pub task: Option<String>,
+    pub text: String,
+}
+
 impl Queue {
     /// The newest runs, of one DAG or of all.
     pub async fn runs(&self, dag: Option<&str>, limit: i64) -> Result<Vec<RunRow>, sqlx::Error> {
-        sqlx::query_as("SELECT * FROM run WHERE $1::text IS NULL OR dag = $1 ORDER BY made_at DESC LIMIT $2")
-            .bind(dag)
+        self.runs_page(&Which { dag, ..Which::default() }, limit).await
+    }
+
+    /// A page of runs, the newest first. The next page begins after the last run of this one.
+    pub async fn runs_page(&self, which: &Which<'_>, limit: i64) -> Result<Vec<RunRow>, sqlx::Error> {
+        sqlx::query_as(include_str!("sql/runs_page.sql"))
+            .bind(which.dag)
+            .bind(which.state.map(RunState::as_str))
+            .bind(which.before)
             .bind(limit)
             .fetch_all(&self.pool)
             .await
@@ -167,5 +192,16 @@ impl<'r> FromRow<'r, PgRow> for AttemptRow {
 impl<'r> FromRow<'r, PgRow> for LogLine {
     fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
         Ok(Self { attempt: row.try_get("attempt")?, at: row.try_get("at")?, line: row.try_get("line")? })
+    }
+}
+
+impl<'r> FromRow<'r, PgRow> for Notice {
+    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            at: row.try_get("at")?,
+            kind: row.try_get("kind")?,
+            task: row.try_get("task")?,
+            text: row.try_get("text")?,
+        })
     }
 }

@@ -1,9 +1,10 @@
-//! Making runs, admitting them, cancelling and clearing them.
+//! Making runs, admitting them and ending them.
 
 use crate::{Queue, finish};
 use chrono::{DateTime, Utc};
 use model::{RunState, TaskState};
 use pipeline::{Dag, param};
+use serde::Serialize;
 use serde_json::{Map, Value};
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
@@ -19,19 +20,56 @@ pub struct NewRun {
     pub logical_at: DateTime<Utc>,
     pub cause: Cause,
     pub timeout_seconds: Option<i64>,
+    /// From its start; told once when it has not ended by then.
+    pub expected_in_seconds: Option<f64>,
     pub max_active_runs: i64,
+    /// Of the DAG's tasks, over all its runs, so many run at once.
+    pub max_active_tasks: Option<i32>,
     /// A value for each parameter of the DAG.
     pub params: Map<String, Value>,
     pub tasks: Vec<NewTask>,
 }
 
 /// A task of a new run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct NewTask {
     pub name: String,
     pub kind: &'static str,
     pub rule: String,
     pub after: Vec<String>,
+    /// The setups among `after` that decide whether this teardown runs.
+    pub teardown_of: Vec<String>,
+    pub pool: String,
+    pub slots: u32,
+    pub priority: i32,
+    pub depends_on_past: bool,
+    /// Seconds from the run's start.
+    pub expected_in: Option<f64>,
+}
+
+/// Where what takes no slot is counted: tasks that only look.
+const NO_POOL: &str = "-";
+/// Tasks of a backfill come after all others, whatever priority people give.
+const BACKFILL_BELOW: i32 = 1_000_000;
+
+impl NewTask {
+    fn of(task: &pipeline::Task, cause: Cause) -> Self {
+        let rule = serde_json::to_value(task.trigger_rule).ok();
+        let looks = task.kind.only_looks();
+        let below = if cause == Cause::Backfill { BACKFILL_BELOW } else { 0 };
+        Self {
+            name: task.name.clone(),
+            kind: task.kind.word(),
+            rule: rule.and_then(|rule| rule.as_str().map(str::to_owned)).unwrap_or_default(),
+            after: task.after.clone(),
+            teardown_of: task.teardown.clone(),
+            pool: if looks { NO_POOL.into() } else { task.pool.clone() },
+            slots: if looks { 0 } else { task.slots },
+            priority: task.priority.saturating_sub(below),
+            depends_on_past: task.depends_on_past,
+            expected_in: task.deadline.map(|deadline| deadline.as_secs_f64()),
+        }
+    }
 }
 
 /// Why a run is made.
@@ -63,15 +101,6 @@ impl NewRun {
         logical_at: DateTime<Utc>,
         cause: Cause,
     ) -> Self {
-        let task = |task: &pipeline::Task| NewTask {
-            name: task.name.clone(),
-            kind: task.kind.word(),
-            rule: serde_json::to_value(task.trigger_rule)
-                .ok()
-                .and_then(|rule| rule.as_str().map(str::to_owned))
-                .unwrap_or_default(),
-            after: task.after.clone(),
-        };
         Self {
             key,
             dag: dag.name.clone(),
@@ -80,10 +109,12 @@ impl NewRun {
             logical_at,
             cause,
             timeout_seconds: dag.settings.timeout.map(|timeout| timeout.as_secs() as i64),
+            expected_in_seconds: dag.settings.deadline.map(|deadline| deadline.as_secs_f64()),
             max_active_runs: i64::from(dag.settings.max_active_runs),
+            max_active_tasks: dag.settings.max_active_tasks.map(|max| max as i32),
             // A DAG whose parameters have no defaults is run by hand only, with values.
             params: param::fill(&dag.settings.params, &Map::new()).unwrap_or_default(),
-            tasks: dag.tasks.values().map(task).collect(),
+            tasks: dag.tasks.values().map(|task| NewTask::of(task, cause)).collect(),
         }
     }
 }
@@ -114,47 +145,34 @@ impl Queue {
     /// Ends an open run before its time: tasks that have not ended are removed, and answers that still come are refused.
     pub async fn end(&self, run_id: Uuid, state: RunState, reason: &str) -> Result<bool, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
-        let ended = sqlx::query("UPDATE run SET state = $2, reason = $3, ended_at = now(), tasks_left = 0 WHERE id = $1 AND state IN ('queued', 'running')")
-            .bind(run_id)
-            .bind(state.as_str())
-            .bind(reason)
-            .execute(&mut *transaction)
-            .await?
-            .rows_affected()
-            > 0;
-        if ended {
-            sqlx::query(include_str!("sql/remove_open_tasks.sql"))
-                .bind(run_id)
-                .bind(reason)
-                .execute(&mut *transaction)
-                .await?;
-            finish::notify(&mut transaction, run_id).await?;
-        }
+        let ended = end(&mut transaction, run_id, state, reason).await?;
         transaction.commit().await?;
-        Ok(ended)
+        Ok(ended.is_some())
     }
+}
 
-    /// Lets the tasks of an ended run that did not succeed run again. Answers how many.
-    pub async fn clear(&self, run_id: Uuid) -> Result<u64, sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
-        lock(&mut transaction, run_id).await?;
-        let cleared = sqlx::query(include_str!("sql/clear.sql"))
-            .bind(run_id)
-            .execute(&mut *transaction)
-            .await?
-            .rows_affected();
-        if cleared > 0 {
-            sqlx::query(include_str!("sql/recount.sql")).bind(run_id).execute(&mut *transaction).await?;
-            sqlx::query("UPDATE run SET state = 'queued', reason = NULL, ended_at = NULL, deadline = NULL, tasks_left = $2 WHERE id = $1")
-                .bind(run_id)
-                .bind(cleared as i32)
-                .execute(&mut *transaction)
-                .await?;
-            finish::notify(&mut transaction, run_id).await?;
-        }
-        transaction.commit().await?;
-        Ok(cleared)
-    }
+/// Answers the run's DAG where it was open.
+pub(crate) async fn end(
+    connection: &mut PgConnection,
+    run_id: Uuid,
+    state: RunState,
+    reason: &str,
+) -> Result<Option<String>, sqlx::Error> {
+    let ended = sqlx::query("UPDATE run SET state = $2, reason = $3, ended_at = now(), tasks_left = 0 WHERE id = $1 AND state IN ('queued', 'running') RETURNING dag")
+        .bind(run_id)
+        .bind(state.as_str())
+        .bind(reason)
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(row) = ended else { return Ok(None) };
+    sqlx::query(include_str!("sql/remove_open_tasks.sql"))
+        .bind(run_id)
+        .bind(reason)
+        .execute(&mut *connection)
+        .await?;
+    finish::notify(connection, run_id).await?;
+    finish::notify_stop(connection, run_id).await?;
+    row.try_get("dag").map(Some)
 }
 
 /// One writer at a time per run: parents that finish together must not deadlock on their children.
@@ -188,48 +206,26 @@ pub(crate) async fn create(connection: &mut PgConnection, new: &NewRun) -> Resul
         .bind(new.tasks.len() as i32)
         .bind(Value::Object(new.params.clone()))
         .bind(new.max_active_runs as i32)
+        .bind(new.timeout_seconds)
+        .bind(new.expected_in_seconds)
         .execute(&mut *connection)
         .await?;
     insert_tasks(connection, id, new).await?;
-    sqlx::query("UPDATE run SET deadline = CASE WHEN $2::bigint IS NULL THEN NULL ELSE now() + $2 * interval '1 second' END WHERE id = $1")
-        .bind(id)
-        .bind(new.timeout_seconds)
-        .execute(&mut *connection)
-        .await?;
     admit(connection, &new.dag, new.max_active_runs).await?;
     finish::notify(connection, id).await?;
     Ok((id, true))
 }
 
-async fn insert_tasks(
-    connection: &mut PgConnection,
-    run_id: Uuid,
-    new: &NewRun,
-) -> Result<(), sqlx::Error> {
-    let tasks = &new.tasks;
-    let column = |of: fn(&NewTask) -> String| tasks.iter().map(of).collect::<Vec<_>>();
+async fn insert_tasks(connection: &mut PgConnection, run_id: Uuid, new: &NewRun) -> Result<(), sqlx::Error> {
     sqlx::query(include_str!("sql/insert_tasks.sql"))
         .bind(run_id)
-        .bind(column(|task| task.name.clone()))
-        .bind(column(|task| task.kind.to_owned()))
-        .bind(column(|task| task.rule.clone()))
-        .bind(tasks.iter().map(|task| task.after.len() as i32).collect::<Vec<_>>())
+        .bind(&new.dag)
         .bind(TaskState::Waiting.as_str())
-        .execute(&mut *connection)
-        .await?;
-    let edges = tasks
-        .iter()
-        .flat_map(|child| child.after.iter().map(move |parent| (parent.clone(), child.name.clone())));
-    let (parents, children): (Vec<String>, Vec<String>) = edges.unzip();
-    sqlx::query(
-        "INSERT INTO task_edge (run_id, parent, child) SELECT $1, * FROM unnest($2::text[], $3::text[])",
-    )
-    .bind(run_id)
-    .bind(parents)
-    .bind(children)
-    .execute(connection)
-    .await
-    .map(drop)
+        .bind(new.max_active_tasks)
+        .bind(serde_json::to_value(&new.tasks).unwrap_or_default())
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 async fn admit(connection: &mut PgConnection, dag: &str, max_active_runs: i64) -> Result<u64, sqlx::Error> {
@@ -246,6 +242,10 @@ async fn admit(connection: &mut PgConnection, dag: &str, max_active_runs: i64) -
     for row in &admitted {
         let run_id: Uuid = row.try_get("id")?;
         sqlx::query(include_str!("sql/ready_roots.sql")).bind(run_id).execute(&mut *connection).await?;
+        if row.try_get("again")? {
+            // A cleared run goes on in its middle.
+            finish::settle(connection, run_id).await?;
+        }
         finish::end_if_done(connection, run_id).await?;
         finish::notify(connection, run_id).await?;
     }

@@ -6,6 +6,9 @@ use model::{RunState, Secret, TaskState};
 use std::time::Duration;
 use test_support::{Stack, unique};
 
+mod act;
+mod limits;
+
 async fn queue() -> Queue {
     let stack = Stack::running();
     let password = Secret::new(stack.postgres_password());
@@ -24,6 +27,12 @@ fn run_of(shape: &str, key: &str) -> NewRun {
             kind: "noop",
             rule: rule.into(),
             after: after.split(',').filter(|p| !p.is_empty()).map(str::to_owned).collect(),
+            teardown_of: vec![],
+            pool: "default".into(),
+            slots: 1,
+            priority: 0,
+            depends_on_past: false,
+            expected_in: None,
         }
     };
     NewRun {
@@ -34,10 +43,16 @@ fn run_of(shape: &str, key: &str) -> NewRun {
         logical_at: Utc::now(),
         cause: Cause::Manual,
         timeout_seconds: None,
+        expected_in_seconds: None,
         max_active_runs: 1,
+        max_active_tasks: None,
         params: Default::default(),
         tasks: shape.split_whitespace().map(task).collect(),
     }
+}
+
+fn by() -> By {
+    By { who: "anna".into(), why: Some("a test".into()) }
 }
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -52,7 +67,11 @@ fn success() -> Ending {
 
 /// Runs everything that becomes ready; tasks named in `bad` fail. Answers the run's state and the tasks' in order of name.
 async fn play(queue: &Queue, shape: &str, bad: &[&str]) -> (RunState, Vec<TaskState>) {
-    let (id, new) = queue.create(&run_of(shape, &unique("key"))).await.unwrap();
+    play_run(queue, &run_of(shape, &unique("key")), bad).await
+}
+
+async fn play_run(queue: &Queue, run: &NewRun, bad: &[&str]) -> (RunState, Vec<TaskState>) {
+    let (id, new) = queue.create(run).await.unwrap();
     assert!(new);
     loop {
         let claims = queue.claim("me", LEASE, 10).await.unwrap();
@@ -184,7 +203,7 @@ async fn a_cleared_run_goes_on_where_it_failed() {
     let claim = queue.claim("me", LEASE, 1).await.unwrap().remove(0);
     queue.finish(&claim, &failed()).await.unwrap();
     assert_eq!(queue.run(id).await.unwrap().unwrap().state, RunState::Failed);
-    assert_eq!(queue.clear(id).await.unwrap(), 2);
+    assert_eq!(queue.clear(id, &Clear::failed(), &by()).await.unwrap(), 2);
     queue.admit("d", 1).await.unwrap();
     for expected in ["b", "c"] {
         let claim = queue.claim("me", LEASE, 1).await.unwrap().remove(0);

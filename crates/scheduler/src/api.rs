@@ -1,5 +1,7 @@
 //! REST under `/api/v1`, described by `/api/v1/openapi.json`.
 
+mod hand;
+
 use crate::{
     backfill,
     outside::Outside,
@@ -25,7 +27,21 @@ use uuid::Uuid;
         title = "Millrace scheduler",
         description = "DAGs, runs and tasks. Errors are {\"error\": what, why, what now}."
     ),
-    paths(dags, trigger, backfill, pause, unpause, runs, run, cancel, clear, task)
+    paths(
+        dags,
+        trigger,
+        backfill,
+        runs,
+        run,
+        task,
+        hand::pause,
+        hand::unpause,
+        hand::cancel,
+        hand::clear,
+        hand::clear_task,
+        hand::mark,
+        hand::actions
+    )
 )]
 struct Api;
 
@@ -35,13 +51,10 @@ pub fn routes(outside: Outside) -> Router {
         .route("/api/v1/dags", get(dags))
         .route("/api/v1/dags/{dag}/runs", post(trigger))
         .route("/api/v1/dags/{dag}/backfill", post(backfill))
-        .route("/api/v1/dags/{dag}/pause", post(pause))
-        .route("/api/v1/dags/{dag}/unpause", post(unpause))
         .route("/api/v1/runs", get(runs))
         .route("/api/v1/runs/{run_id}", get(run))
-        .route("/api/v1/runs/{run_id}/cancel", post(cancel))
-        .route("/api/v1/runs/{run_id}/clear", post(clear))
         .route("/api/v1/runs/{run_id}/tasks/{task}", get(task))
+        .merge(hand::routes())
         .with_state(outside)
 }
 
@@ -84,6 +97,9 @@ struct Trigger {
     #[serde(default)]
     #[schema(value_type = Object)]
     params: Map<String, Value>,
+    /// Who asks, and why.
+    who: Option<String>,
+    why: Option<String>,
 }
 
 /// It is the key of an index.
@@ -99,8 +115,9 @@ async fn trigger(
 ) -> Answer {
     let Json(asked) = body.unwrap_or_default();
     let key = key_of(asked.idempotency_key, &headers)?;
+    let by = hand::Hand { who: asked.who, why: asked.why }.by()?;
     let asked = act::Asked { key, logical_time: asked.logical_time, params: asked.params };
-    let (run_id, new) = act::trigger_run(&outside, &dag, asked).await?;
+    let (run_id, new) = act::trigger_run(&outside, &dag, asked, &by).await?;
     Ok(Json(json!({ "run_id": run_id, "new": new })))
 }
 
@@ -145,65 +162,39 @@ async fn backfill(
     Ok(Json(json!(backfill::backfill(&outside, &dag, range.from, range.to).await?)))
 }
 
-#[utoipa::path(post, path = "/api/v1/dags/{dag}/pause", params(("dag" = String, Path, description = "Its name")), responses((status = 200, description = "Paused: no due time becomes a run")))]
-async fn pause(State(outside): State<Outside>, Path(dag): Path<String>) -> Answer {
-    set_paused(&outside, dag, true).await
-}
-
-#[utoipa::path(post, path = "/api/v1/dags/{dag}/unpause", params(("dag" = String, Path, description = "Its name")), responses((status = 200, description = "On: missed times follow the DAG's catchup")))]
-async fn unpause(State(outside): State<Outside>, Path(dag): Path<String>) -> Answer {
-    set_paused(&outside, dag, false).await
-}
-
-async fn set_paused(outside: &Outside, dag: String, paused: bool) -> Answer {
-    if outside.queue.pause(&dag, paused).await? {
-        Ok(Json(json!({ "dag": dag, "paused": paused })))
-    } else {
-        Err(missing(format!("DAG \"{dag}\"")))
-    }
-}
-
 /// Which runs.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Which {
     dag: Option<String>,
     limit: Option<i64>,
+    state: Option<RunState>,
+    before: Option<Uuid>,
 }
 
 const RUNS_MAX: i64 = 1_000;
 
-#[utoipa::path(get, path = "/api/v1/runs", params(("dag" = Option<String>, Query, description = "Only its runs"), ("limit" = Option<i64>, Query, description = "At most 1000; 100 where absent")),
-    responses((status = 200, description = "The newest runs")))]
+#[utoipa::path(get, path = "/api/v1/runs", params(("dag" = Option<String>, Query, description = "Only its runs"), ("state" = Option<String>, Query, description = "queued, running, success, failed or cancelled"), ("before" = Option<Uuid>, Query, description = "Only runs older than this one: the last of a page asks for the next"), ("limit" = Option<i64>, Query, description = "At most 1000; 100 where absent")),
+    responses((status = 200, description = "The newest runs first")))]
 async fn runs(State(outside): State<Outside>, Query(which): Query<Which>) -> Answer {
-    let runs =
-        outside.queue.runs(which.dag.as_deref(), which.limit.unwrap_or(100).clamp(1, RUNS_MAX)).await?;
+    let asked = queue::Which { dag: which.dag.as_deref(), state: which.state, before: which.before };
+    let runs = outside.queue.runs_page(&asked, which.limit.unwrap_or(100).clamp(1, RUNS_MAX)).await?;
     Ok(Json(json!(runs)))
 }
 
-#[utoipa::path(get, path = "/api/v1/runs/{run_id}", params(("run_id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "A run with its tasks"), (status = 404, description = "No such run")))]
+#[utoipa::path(get, path = "/api/v1/runs/{run_id}", params(("run_id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "A run with its tasks and what was told of it; a task that neither runs nor has ended says in `reason` why"), (status = 404, description = "No such run")))]
 async fn run(State(outside): State<Outside>, Path(run_id): Path<Uuid>) -> Answer {
     let run = outside.queue.run(run_id).await?.ok_or_else(|| missing(format!("run {run_id}")))?;
-    let tasks = outside.queue.tasks(run_id).await?;
-    Ok(Json(json!({ "run": run, "tasks": tasks })))
-}
-
-#[utoipa::path(post, path = "/api/v1/runs/{run_id}/cancel", params(("run_id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "{cancelled}: false where it had ended")))]
-async fn cancel(State(outside): State<Outside>, Path(run_id): Path<Uuid>) -> Answer {
-    let cancelled = outside.queue.end(run_id, RunState::Cancelled, "cancelled by hand").await?;
-    Ok(Json(json!({ "cancelled": cancelled })))
-}
-
-#[utoipa::path(post, path = "/api/v1/runs/{run_id}/clear", params(("run_id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "{tasks}: how many run again")))]
-async fn clear(State(outside): State<Outside>, Path(run_id): Path<Uuid>) -> Answer {
-    let tasks = outside.queue.clear(run_id).await?;
-    Ok(Json(json!({ "tasks": tasks })))
+    let tasks = outside.queue.tasks_explained(run_id).await?;
+    let notices = outside.queue.notices(run_id).await?;
+    let actions = outside.queue.actions(None, Some(run_id), hand::ACTIONS_MAX).await?;
+    Ok(Json(json!({ "run": run, "tasks": tasks, "notices": notices, "actions": actions })))
 }
 
 #[utoipa::path(get, path = "/api/v1/runs/{run_id}/tasks/{task}", params(("run_id" = Uuid, Path, description = "The run"), ("task" = String, Path, description = "The task's name")),
     responses((status = 200, description = "A task with its tries and the last 1000 lines of its log")))]
 async fn task(State(outside): State<Outside>, Path((run_id, name)): Path<(Uuid, String)>) -> Answer {
-    let task = outside.queue.tasks(run_id).await?.into_iter().find(|task| task.name == name);
+    let task = outside.queue.tasks_explained(run_id).await?.into_iter().find(|task| task.name == name);
     let task = task.ok_or_else(|| missing(format!("task \"{name}\" in run {run_id}")))?;
     let attempts = outside.queue.attempts(run_id, &name).await?;
     let log = outside.queue.task_log(run_id, &name, 1_000).await?;

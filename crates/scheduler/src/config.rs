@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use service::settings::{Cassandra, Kafka, Postgres};
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +25,9 @@ pub struct Config {
     pub tick: Duration,
     #[serde(deserialize_with = "model::span::parse")]
     pub keep_runs: Duration,
+    /// Slots by name of the pool. A task without a pool is in `default`, which has 128 slots where it is not named here.
+    #[serde(default)]
+    pub pools: BTreeMap<String, u32>,
     pub kafka: Kafka,
     pub postgres: Postgres,
     pub analytics: Postgres,

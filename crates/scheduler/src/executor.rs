@@ -1,82 +1,88 @@
 //! Claims ready tasks and runs them, as many at once as are allowed.
 
 use crate::{Config, outside::Outside, run, template};
-use model::Retry;
 use queue::{Claim, Ending, Finished};
-use service::Service;
+use service::{CancellationToken, Service};
 use std::{
     collections::HashMap,
     time::{Duration, Instant},
 };
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::{Id, JoinError, JoinSet};
 use uuid::Uuid;
 
 /// Ready tasks are looked for so often when no hint comes.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
+/// What runs here, by the task of the runtime: a claim's attempt, and how to stop it.
+type Held = HashMap<Id, (Uuid, CancellationToken)>;
+
 /// Runs tasks until the process is to end. What is running then is given back at once.
 pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> anyhow::Result<()> {
-    let mut running = JoinSet::new();
-    let mut held: HashMap<Uuid, AbortHandle> = HashMap::new();
+    let (mut running, mut held) = (JoinSet::new(), Held::new());
     let mut hints = postgres::listen(outside.queue.pool(), queue::CHANNEL).await?;
+    let mut stops = postgres::listen(outside.queue.pool(), queue::STOP_CHANNEL).await?;
     let mut renewed = Instant::now();
     while !service.shutdown.is_cancelled() {
-        while let Some(ended) = running.try_join_next() {
-            if let Ok(attempt_id) = ended {
-                held.remove(&attempt_id);
-            }
+        while let Some(ended) = running.try_join_next_with_id() {
+            forget(ended, &mut held);
         }
         match claim(service, config, outside, &mut running, &mut held).await {
             Ok(()) => service.health.good("queue"),
             Err(cause) => service.health.bad("queue", format!("tasks can't be claimed: {cause}")),
         }
-        if renewed.elapsed() > config.lease / 3 {
-            renew(config, outside, &mut held).await;
-            renewed = Instant::now();
-        }
+        let mut taken = false;
         tokio::select! {
             () = hints.next() => {}
+            () = stops.next() => taken = true,
+            // Its children are ready now: they wait for no hint.
+            Some(ended) = running.join_next_with_id() => forget(ended, &mut held),
             () = tokio::time::sleep(LOOK_AGAIN) => {}
             () = service.shutdown.cancelled() => {}
         }
+        if taken || renewed.elapsed() > config.lease / 3 {
+            renew(config, outside, &mut held).await;
+            renewed = Instant::now();
+        }
     }
     running.shutdown().await;
-    let given_back: Vec<Uuid> = held.into_keys().collect();
+    let given_back: Vec<Uuid> = held.into_values().map(|(attempt_id, _)| attempt_id).collect();
     outside.queue.give_back(&given_back).await?;
     Ok(())
+}
+
+/// One that panicked too: its lease ends, and it counts as a lost holder.
+fn forget(ended: Result<(Id, ()), JoinError>, held: &mut Held) {
+    held.remove(&ended.map_or_else(|panicked| panicked.id(), |(id, ())| id));
 }
 
 async fn claim(
     service: &Service,
     config: &Config,
     outside: &Outside,
-    running: &mut JoinSet<Uuid>,
-    held: &mut HashMap<Uuid, AbortHandle>,
+    running: &mut JoinSet<()>,
+    held: &mut Held,
 ) -> Result<(), sqlx::Error> {
     let free = config.tasks_max.saturating_sub(running.len());
     if free == 0 {
         return Ok(());
     }
     for claim in outside.queue.claim(&service.name, config.lease, free as i64).await? {
-        let attempt_id = claim.attempt_id;
-        let outside = outside.clone();
-        let handle = running.spawn(async move {
-            attend(&outside, &claim).await;
-            attempt_id
-        });
-        held.insert(attempt_id, handle);
+        let (attempt_id, outside, stop) = (claim.attempt_id, outside.clone(), CancellationToken::new());
+        let stopped = stop.clone();
+        let handle = running.spawn(async move { attend(&outside, &claim, &stopped).await });
+        held.insert(handle.id(), (attempt_id, stop));
     }
     Ok(())
 }
 
 /// Lengthens the leases of what is running. What is no longer ours is stopped: its answer would be refused anyway.
-async fn renew(config: &Config, outside: &Outside, held: &mut HashMap<Uuid, AbortHandle>) {
-    let ids: Vec<Uuid> = held.keys().copied().collect();
+async fn renew(config: &Config, outside: &Outside, held: &mut Held) {
+    let ids: Vec<Uuid> = held.values().map(|(attempt_id, _)| *attempt_id).collect();
     match outside.queue.renew(&ids, config.lease).await {
-        Ok(ours) => held.retain(|id, handle| {
-            let ours = ours.contains(id) || handle.is_finished();
+        Ok(ours) => held.retain(|_, (attempt_id, stop)| {
+            let ours = ours.contains(attempt_id);
             if !ours {
-                handle.abort();
+                stop.cancel();
             }
             ours
         }),
@@ -85,8 +91,11 @@ async fn renew(config: &Config, outside: &Outside, held: &mut HashMap<Uuid, Abor
 }
 
 /// Runs one claim to its ending and writes that.
-async fn attend(outside: &Outside, claim: &Claim) {
-    let ending = work(outside, claim).await;
+async fn attend(outside: &Outside, claim: &Claim, stop: &CancellationToken) {
+    let ending = work(outside, claim, stop).await;
+    if stop.is_cancelled() {
+        return run::log(outside, claim, "stopped: somebody ended the task, or its lease").await;
+    }
     if let Ending::Failed { reason, .. } = &ending {
         run::log(outside, claim, &format!("failed: {reason}")).await;
     }
@@ -102,7 +111,7 @@ async fn attend(outside: &Outside, claim: &Claim) {
     }
 }
 
-async fn work(outside: &Outside, claim: &Claim) -> Ending {
+async fn work(outside: &Outside, claim: &Claim, stop: &CancellationToken) -> Ending {
     let failed = |reason: String| Ending::Failed { reason, retry_in: None };
     let pipeline = match outside.version(&claim.pipeline, &claim.hash).await {
         Ok(pipeline) => pipeline,
@@ -120,15 +129,38 @@ async fn work(outside: &Outside, claim: &Claim) -> Ending {
         Err(cause) => return failed(format!("earlier results can't be read: {cause}")),
     };
     let context = template::context(claim, &tasks);
-    let left = task.timeout.saturating_sub(claim.age);
-    let job = run::Job { outside, claim, pipeline: &pipeline, task, context: &context, tasks: &tasks };
-    let outcome = match tokio::time::timeout(left.max(Duration::from_millis(1)), run::run(&job)).await {
-        Ok(outcome) => outcome,
-        Err(_) => {
-            run::Outcome::Failed(format!("it took longer than its timeout of {}", humantime(task.timeout)))
-        }
-    };
-    ending(outcome, task, claim)
+    if let Some(ending) = unwanted(task, &context) {
+        return ending;
+    }
+    let stop = stop.child_token();
+    let job =
+        run::Job { outside, claim, pipeline: &pipeline, task, context: &context, tasks: &tasks, stop: &stop };
+    ending(within_timeout(&job).await, task, claim)
+}
+
+/// An attempt that takes too long is asked to stop, and left after a while.
+async fn within_timeout(job: &run::Job<'_>) -> run::Outcome {
+    let left = job.task.timeout.saturating_sub(job.claim.age).max(Duration::from_millis(1));
+    let mut running = std::pin::pin!(run::run(job));
+    if let Ok(outcome) = tokio::time::timeout(left, &mut running).await {
+        return outcome;
+    }
+    job.stop.cancel();
+    // It ends by itself; what it says now no longer counts.
+    let _ = tokio::time::timeout(run::STOP_MAX, running).await;
+    run::Outcome::Failed(format!("it took longer than its timeout of {}", humantime(job.task.timeout)))
+}
+
+/// The ending of a task whose `when` does not hold. One that can't be told fails at once: another try would find the same.
+fn unwanted(task: &pipeline::Task, context: &serde_json::Value) -> Option<Ending> {
+    let when = task.when.as_ref()?;
+    let failed = |reason: String| Some(Ending::Failed { reason, retry_in: None });
+    match template::render(when, context).as_deref().map(str::trim) {
+        Ok("true") => None,
+        Ok("false") => Some(Ending::Skipped { reason: format!("`when` does not hold: {when}") }),
+        Ok(other) => failed(format!("`when` gives \"{other}\", neither true nor false: {when}")),
+        Err(cause) => failed(format!("`when`: {cause}")),
+    }
 }
 
 fn ending(outcome: run::Outcome, task: &pipeline::Task, claim: &Claim) -> Ending {
@@ -146,10 +178,12 @@ fn ending(outcome: run::Outcome, task: &pipeline::Task, claim: &Claim) -> Ending
 }
 
 fn retry(task: &pipeline::Task, claim: &Claim) -> Option<Duration> {
-    let policy = Retry::new(task.retries + 1, task.retry_delay, task.retry_delay_max);
-    policy.delay(claim.attempt.max(0) as u32, rand::random_range(0.5..1.0))
+    task.retry.wait(claim.tries, rand::random())
 }
 
 fn humantime(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f64())
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,6 +17,7 @@ mod page;
 mod publish;
 mod run;
 mod template;
+mod watch;
 
 pub use config::Config;
 
@@ -32,6 +33,7 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     };
     postgres::migrate(&pool).await?;
     let outside = Outside::new(&config, Queue::new(pool))?;
+    outside.queue.set_pools(&config.pools).await?;
     let patches = web::live::channel();
     let work = async {
         tokio::try_join!(
@@ -39,6 +41,7 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
             due::follow(&service, &config, &outside),
             executor::follow(&service, &config, &outside),
             housekeeping::follow(&service, &config, &outside),
+            watch::follow(&service, &outside),
             live::follow(&service, &outside, patches.clone()),
         )
         .map(drop)

@@ -13,6 +13,7 @@ use crate::{outside::Outside, template};
 use pipeline::{Kind, Pipeline, Task};
 use queue::{Claim, TaskRow};
 use serde_json::{Map, Value, json};
+use service::CancellationToken;
 use std::time::Duration;
 
 /// A task with all that it may use.
@@ -24,7 +25,12 @@ pub struct Job<'a> {
     pub context: &'a Value,
     /// The tasks whose results it needs.
     pub tasks: &'a [TaskRow],
+    /// Cancelled when the task is to end before its time.
+    pub stop: &'a CancellationToken,
 }
+
+/// What is to stop has ended, or has been killed, after so long.
+pub const STOP_MAX: Duration = command::GRACE.saturating_add(Duration::from_secs(1));
 
 /// How one look at a task went.
 pub enum Outcome {
@@ -47,8 +53,17 @@ impl Outcome {
     }
 }
 
-/// Does what the task says.
+/// Does what the task says, until it is stopped.
 pub async fn run(job: &Job<'_>) -> Outcome {
+    // A process is asked to end, and may take its time.
+    let ends_itself = matches!(job.task.kind, Kind::Command { .. });
+    tokio::select! {
+        outcome = of_kind(job) => outcome,
+        () = job.stop.cancelled(), if !ends_itself => Outcome::Failed("it was stopped".into()),
+    }
+}
+
+async fn of_kind(job: &Job<'_>) -> Outcome {
     match &job.task.kind {
         Kind::Noop => Outcome::Done(Value::Null),
         Kind::Report => Outcome::Done(report(job)),

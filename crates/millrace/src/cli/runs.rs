@@ -43,9 +43,17 @@ pub struct TriggerArgs {
     /// How long to wait
     #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = humantime::parse_duration)]
     pub timeout: Duration,
-    /// Two triggers with the same key make one run
+    /// Two triggers of a DAG with the same key make one run
     #[arg(long)]
     pub key: Option<String>,
+    /// What the run is for, RFC 3339; now where absent
+    #[arg(long, value_name = "T", value_parser = instant::parse)]
+    pub logical_time: Option<DateTime<Utc>>,
+    /// A value for a parameter of the DAG, as JSON or as plain text; may be given several times
+    #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub params: Vec<(String, serde_json::Value)>,
+    #[command(flatten)]
+    pub hand: HandArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -96,10 +104,58 @@ pub enum Run {
     Show(RunIdArgs),
     /// End a run: its open tasks are not run any more
     #[command(after_help = "Example:\n  millrace run cancel 0192f0c1-0000-7000-8000-000000000000")]
-    Cancel(RunIdArgs),
-    /// Run the tasks of a run again that did not succeed
-    #[command(after_help = "Example:\n  millrace run clear 0192f0c1-0000-7000-8000-000000000000")]
-    Clear(RunIdArgs),
+    Cancel(CancelArgs),
+    /// Run tasks of a run again: those that did not succeed, or those that are named
+    Clear(ClearArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct CancelArgs {
+    pub id: Uuid,
+    #[command(flatten)]
+    pub hand: HandArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Who acts, and why: it is written down, and shown beside the run
+#[derive(Debug, Args)]
+pub struct HandArgs {
+    /// Why
+    #[arg(long, value_name = "TEXT")]
+    pub why: Option<String>,
+    /// Who; the user's name where absent
+    #[arg(long, value_name = "NAME", env = "USER")]
+    pub who: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  millrace run clear 0192f0c1-0000-7000-8000-000000000000 --task load --downstream --why \"the table was wrong\""
+)]
+pub struct ClearArgs {
+    pub id: Uuid,
+    /// Only this task; may be given several times
+    #[arg(long = "task", value_name = "NAME")]
+    pub tasks: Vec<String>,
+    /// Also what waits for them
+    #[arg(long)]
+    pub downstream: bool,
+    /// Also what they wait for
+    #[arg(long)]
+    pub upstream: bool,
+    /// Of named tasks, only those that did not succeed
+    #[arg(long)]
+    pub only_failed: bool,
+    /// All tasks of the run, those that succeeded too
+    #[arg(long, conflicts_with = "tasks")]
+    pub all: bool,
+    #[command(flatten)]
+    pub hand: HandArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -108,6 +164,12 @@ pub struct RunListArgs {
     /// Only runs of this DAG
     #[arg(long, value_name = "NAME")]
     pub dag: Option<String>,
+    /// Only runs in this state: queued, running, success, failed, cancelled
+    #[arg(long)]
+    pub state: Option<String>,
+    /// Only runs older than this one: the last of a page asks for the next
+    #[arg(long, value_name = "ID")]
+    pub before: Option<Uuid>,
     /// At most so many
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub limit: u32,
@@ -128,6 +190,26 @@ pub struct RunIdArgs {
 pub enum Task {
     /// Print the log of a task: the last 1000 lines over all its tries
     Log(TaskLogArgs),
+    /// Give a task an end: success, failed or skipped
+    Mark(MarkArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "What still runs of the task is stopped, and its answer refused.\n\nExample:\n  millrace task mark 0192f0c1-0000-7000-8000-000000000000 load skipped --why \"loaded by hand\""
+)]
+pub struct MarkArgs {
+    /// Id of the run
+    pub run: Uuid,
+    /// Name of the task
+    pub task: String,
+    #[arg(value_parser = ["success", "failed", "skipped"])]
+    pub state: String,
+    #[command(flatten)]
+    pub hand: HandArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -146,6 +228,12 @@ pub struct TaskLogArgs {
 pub enum Cron {
     /// Print the next instants of a cron expression, in UTC
     Next(CronNextArgs),
+}
+
+/// `rows=5` is a number, `day=today` is text: so is what is no JSON.
+fn parameter(text: &str) -> Result<(String, serde_json::Value), String> {
+    let (name, value) = text.split_once('=').ok_or("write NAME=VALUE")?;
+    Ok((name.into(), serde_json::from_str(value).unwrap_or_else(|_| value.into())))
 }
 
 /// More lines than this are read by nobody.

@@ -54,10 +54,7 @@ fn a_declaration_that_contradicts_itself_is_told() {
     let cases = [
         ("type = \"integer\"\nmaxLength = 3", "a value of type integer has no length"),
         ("type = \"string\"\nminimum = 3", "minimum and maximum are of numbers, not of type string"),
-        (
-            "type = \"integer\"\nminimum = 3\ndefault = 1",
-            "its default: 1 is less than the minimum, 3",
-        ),
+        ("type = \"integer\"\nminimum = 3\ndefault = 1", "its default: 1 is less than the minimum, 3"),
     ];
     for (text, expected) in cases {
         assert_eq!(toml::from_str::<Param>(text).unwrap().problem().as_deref(), Some(expected), "{text}");

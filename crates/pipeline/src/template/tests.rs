@@ -41,8 +41,14 @@ fn a_template_names_only_what_is_there_when_its_task_runs() {
     let bad = [
         ("{{ params.dya }}", "a template names \"params.dya\", but the DAG has no [params.dya]"),
         ("{{ logical_tim }}", "a template names \"logical_tim\", which is not there; there are: dag"),
-        ("{{ tasks.frist.result }}", "a template names \"tasks.frist.result\", but the DAG has no task \"frist\""),
-        ("{{ tasks.first.results }}", "a template names \"tasks.first.results\", but a task has no \"results\""),
+        (
+            "{{ tasks.frist.result }}",
+            "a template names \"tasks.frist.result\", but the DAG has no task \"frist\"",
+        ),
+        (
+            "{{ tasks.first.results }}",
+            "a template names \"tasks.first.results\", but a task has no \"results\"",
+        ),
         ("{{ tasks.aside.result }}", "but does not wait for it: add \"aside\" to `after`"),
     ];
     for (url, expected) in bad {

@@ -8,11 +8,16 @@ use axum::{
     response::Redirect,
 };
 use chrono::{DateTime, Utc};
-use model::RunState;
+use model::TaskState;
 use pipeline::{Dag, param};
-use queue::{Cause, DagRow, NewRun};
+use queue::{By, Cause, Clear, DagRow, NewRun};
 use serde_json::{Map, Value};
 use uuid::Uuid;
+
+/// There are no logins: all that is known is where the button was.
+fn by_page() -> By {
+    By { who: "the page".into(), why: None }
+}
 
 /// What a run by hand is asked for with.
 #[derive(Default)]
@@ -25,7 +30,12 @@ pub struct Asked {
 }
 
 /// Makes a run by hand. The key is the caller's, so that a repeated request makes one run.
-pub async fn trigger_run(outside: &Outside, name: &str, asked: Asked) -> Result<(Uuid, bool), Trouble> {
+pub async fn trigger_run(
+    outside: &Outside,
+    name: &str,
+    asked: Asked,
+    by: &By,
+) -> Result<(Uuid, bool), Trouble> {
     let (row, dag) = published_dag(outside, name).await?;
     let key = asked.key.unwrap_or_else(|| Uuid::new_v4().to_string());
     let params = param::fill(&dag.settings.params, &asked.params)
@@ -34,7 +44,7 @@ pub async fn trigger_run(outside: &Outside, name: &str, asked: Asked) -> Result<
     // Two DAGs may be asked for with the same key.
     let key = format!("manual:{name}:{key}");
     let run = NewRun::of(&dag, &row.pipeline, &row.hash, key, logical_at, Cause::Manual);
-    Ok(outside.queue.create(&NewRun { params, ..run }).await?)
+    Ok(outside.queue.trigger(&NewRun { params, ..run }, by).await?)
 }
 
 /// A DAG's row, and what its published version says.
@@ -47,7 +57,7 @@ pub async fn published_dag(outside: &Outside, name: &str) -> Result<(DagRow, Dag
 }
 
 pub async fn trigger(State(outside): State<Outside>, Path(dag): Path<String>) -> Result<Redirect, Trouble> {
-    let (run_id, _) = trigger_run(&outside, &dag, Asked::default()).await?;
+    let (run_id, _) = trigger_run(&outside, &dag, Asked::default(), &by_page()).await?;
     Ok(Redirect::to(&format!("/runs/{run_id}")))
 }
 
@@ -60,7 +70,7 @@ pub async fn unpause(State(outside): State<Outside>, Path(dag): Path<String>) ->
 }
 
 async fn set_paused(outside: &Outside, dag: &str, paused: bool) -> Result<Redirect, Trouble> {
-    if outside.queue.pause(dag, paused).await? {
+    if outside.queue.pause(dag, paused, &by_page()).await? {
         Ok(Redirect::to(&format!("/dags/{dag}")))
     } else {
         Err(Trouble::missing(format!("DAG \"{dag}\"")))
@@ -68,11 +78,42 @@ async fn set_paused(outside: &Outside, dag: &str, paused: bool) -> Result<Redire
 }
 
 pub async fn cancel(State(outside): State<Outside>, Path(run_id): Path<Uuid>) -> Result<Redirect, Trouble> {
-    outside.queue.end(run_id, RunState::Cancelled, "cancelled by hand").await?;
+    outside.queue.cancel(run_id, &by_page()).await?;
     Ok(Redirect::to(&format!("/runs/{run_id}")))
 }
 
 pub async fn clear(State(outside): State<Outside>, Path(run_id): Path<Uuid>) -> Result<Redirect, Trouble> {
-    outside.queue.clear(run_id).await?;
+    outside.queue.clear(run_id, &Clear::failed(), &by_page()).await?;
     Ok(Redirect::to(&format!("/runs/{run_id}")))
+}
+
+pub async fn clear_task(
+    State(outside): State<Outside>,
+    Path((run_id, task)): Path<(Uuid, String)>,
+) -> Result<Redirect, Trouble> {
+    let which = Clear { tasks: Some(vec![task]), downstream: true, upstream: false, only_failed: false };
+    outside.queue.clear(run_id, &which, &by_page()).await?;
+    Ok(Redirect::to(&format!("/runs/{run_id}")))
+}
+
+pub async fn mark_task(
+    State(outside): State<Outside>,
+    Path((run_id, task, word)): Path<(Uuid, String, String)>,
+) -> Result<Redirect, Trouble> {
+    let state = markable(&word)?;
+    match outside.queue.mark(run_id, &task, state, &by_page()).await? {
+        true => Ok(Redirect::to(&format!("/runs/{run_id}/tasks/{task}"))),
+        false => Err(Trouble::missing(format!("task \"{task}\" in run {run_id}"))),
+    }
+}
+
+/// The states that people may give a task.
+pub fn markable(word: &str) -> Result<TaskState, Trouble> {
+    match word.parse() {
+        Ok(state @ (TaskState::Success | TaskState::Failed | TaskState::Skipped)) => Ok(state),
+        _ => Err(Trouble(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("a task can't be marked \"{word}\": write success, failed or skipped"),
+        )),
+    }
 }

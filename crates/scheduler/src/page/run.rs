@@ -8,9 +8,12 @@ use axum::{
 };
 use maud::{Markup, html};
 use model::TaskState;
-use queue::{RunRow, TaskRow};
+use queue::{ActionRow, RunRow, TaskRow};
 use serde_json::Value;
 use uuid::Uuid;
+
+/// More are read by command.
+const ACTIONS_SHOWN: i64 = 50;
 
 pub async fn page(State(outside): State<Outside>, Path(run_id): Path<Uuid>) -> Result<Response, Trouble> {
     let (dag, body) =
@@ -27,14 +30,18 @@ pub fn element(run_id: Uuid) -> String {
 /// The DAG's name and the run's part of the page. Also sent to open pages.
 pub async fn part(outside: &Outside, run_id: Uuid) -> Result<Option<(String, Markup)>, sqlx::Error> {
     let Some(run) = outside.queue.run(run_id).await? else { return Ok(None) };
-    let tasks = outside.queue.tasks(run_id).await?;
+    let tasks = outside.queue.tasks_explained(run_id).await?;
+    let notices = outside.queue.notices(run_id).await?;
+    let actions = outside.queue.actions(None, Some(run_id), ACTIONS_SHOWN).await?;
     let edges = outside.queue.edges(run_id).await?;
     let html = html! {
         div id=(element(run_id)) class="stack" {
             (head(&run))
+            @for notice in &notices { (web::notice(web::Notice::Warning, &notice.text)) }
             (figures(&tasks))
             (picture(run_id, &tasks, &edges))
             (web::section("Tasks", table(run_id, &tasks)))
+            @if !actions.is_empty() { (web::section("By hand", by_hand(&actions))) }
         }
     };
     Ok(Some((run.dag, html)))
@@ -48,6 +55,7 @@ fn head(run: &RunRow) -> Markup {
             ("State", badge(run.state.as_str())),
             ("Logical time", web::time(run.logical_at)),
             ("Cause", html! { (run.cause) }),
+            ("Parameters", parameters(&run.params)),
             ("Took", took(run.started_at, run.ended_at)),
             ("Run", web::id(&run.id.to_string())),
             ("Version", html! { (run.pipeline) " " (web::id(&run.hash)) }),
@@ -56,6 +64,13 @@ fn head(run: &RunRow) -> Markup {
             @if run.state.is_final() && run.state != model::RunState::Success { (web::button(&act("clear"), "Run failed tasks again")) }
             @if !run.state.is_final() { (web::button(&act("cancel"), "Cancel run")) }
         }))
+    }
+}
+
+fn parameters(params: &Value) -> Markup {
+    match params.as_object().filter(|params| !params.is_empty()) {
+        Some(params) => html! { @for (name, value) in params { (name) " = " (value) " " } },
+        None => html! { "–" },
     }
 }
 
@@ -125,6 +140,20 @@ fn table(run_id: Uuid, tasks: &[TaskRow]) -> Markup {
     let rows: Vec<_> = sorted.into_iter().map(row).collect();
     let headers = ["Task", "State", "Kind", "Try", "Took", "Result or reason"].map(web::Header::from);
     web::table("tasks-table", "Tasks", &headers, &rows)
+}
+
+/// Who did what, and why.
+fn by_hand(actions: &[ActionRow]) -> Markup {
+    let row = |action: &ActionRow| {
+        web::Row::from(vec![
+            web::time(action.at),
+            html! { (action.who) },
+            html! { (action.what) " " (action.task.as_deref().unwrap_or_default()) },
+            html! { (action.why.as_deref().unwrap_or("–")) },
+        ])
+    };
+    let rows: Vec<_> = actions.iter().map(row).collect();
+    web::table("actions-table", "By hand", &["When", "Who", "What", "Why"].map(web::Header::from), &rows)
 }
 
 /// The numbers of a result, in one line.

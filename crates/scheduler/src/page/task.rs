@@ -18,8 +18,13 @@ pub async fn page(
 ) -> Result<Response, Trouble> {
     let missing = || Trouble::missing(format!("task \"{name}\" in run {run_id}"));
     let run = outside.queue.run(run_id).await?.ok_or_else(missing)?;
-    let task =
-        outside.queue.tasks(run_id).await?.into_iter().find(|task| task.name == name).ok_or_else(missing)?;
+    let task = outside
+        .queue
+        .tasks_explained(run_id)
+        .await?
+        .into_iter()
+        .find(|task| task.name == name)
+        .ok_or_else(missing)?;
     let attempts = outside.queue.attempts(run_id, &name).await?;
     let lines = outside.queue.task_log(run_id, &name, LINES_SHOWN).await?;
     let way = web::crumbs(&[
@@ -27,10 +32,15 @@ pub async fn page(
         (&format!("/dags/{}", run.dag), &run.dag),
         (&format!("/runs/{run_id}"), "Run"),
     ]);
+    let act = |what: &str| format!("/runs/{run_id}/tasks/{name}/{what}");
     let body = html! {
         (way)
         (web::key_value(&[("State", badge(task.state.as_str())), ("Kind", html! { (task.kind) }), ("Took", took(task.started_at, task.ended_at))]))
         @if let Some(reason) = &task.reason { (web::notice(web::Notice::Info, reason)) }
+        (web::actions(html! {
+            (web::button(&act("clear"), "Run task and what follows again"))
+            @for state in ["success", "failed", "skipped"] { (web::button(&act(&format!("mark/{state}")), &format!("Mark {state}"))) }
+        }))
         (web::section("Tries", tries(&attempts)))
         @if let Some(result) = &task.result { (web::section("Result", web::code(&serde_json::to_string_pretty(result).unwrap_or_default()))) }
         (web::section("Log", log(&lines)))

@@ -1,13 +1,16 @@
-//! `command`: a child process, in a process group of its own, killed whole.
+//! `command`: a child process, in a process group of its own, ended whole: TERM, and KILL after [`GRACE`].
 
 use super::Job;
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, process::Stdio};
+use std::{collections::BTreeMap, pin::pin, process::Stdio, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, BufReader},
     process::Command,
 };
 
+/// Between asking a process to end and killing it.
+pub const GRACE: Duration = Duration::from_secs(10);
 /// More lines than this are counted, not kept.
 const LINES_MAX: usize = 10_000;
 
@@ -28,7 +31,18 @@ pub async fn run(job: &Job<'_>, run: &[String], env: &BTreeMap<String, String>) 
     let mut child = command.spawn().map_err(|cause| format!("\"{program}\" did not start: {cause}"))?;
     let group = Group(child.id());
     let (out, err) = (child.stdout.take(), child.stderr.take());
-    let ((), (), status) = tokio::join!(keep(job, out), keep(job, err), child.wait());
+    let status = {
+        let mut ending = pin!(async { tokio::join!(keep(job, out), keep(job, err), child.wait()).2 });
+        tokio::select! {
+            status = &mut ending => status,
+            () = job.stop.cancelled() => {
+                group.send(Signal::TERM);
+                // Whether it ends by itself or not, what is left of it is killed below.
+                let _ = tokio::time::timeout(GRACE, ending).await;
+                return Err(format!("\"{program}\" was stopped"));
+            }
+        }
+    };
     let status = status.map_err(|cause| format!("\"{program}\" was lost: {cause}"))?;
     drop(group);
     match status.code() {
@@ -41,12 +55,18 @@ pub async fn run(job: &Job<'_>, run: &[String], env: &BTreeMap<String, String>) 
 /// Kills what is left of the process group when the task ends or is stopped.
 struct Group(Option<u32>);
 
+impl Group {
+    fn send(&self, signal: Signal) {
+        if let Some(pid) = self.0.and_then(|pid| Pid::from_raw(pid.cast_signed())) {
+            // Nothing is left where the group has ended by itself.
+            let _ = kill_process_group(pid, signal);
+        }
+    }
+}
+
 impl Drop for Group {
     fn drop(&mut self) {
-        if let Some(pid) = self.0.and_then(|pid| rustix::process::Pid::from_raw(pid as i32)) {
-            // Nothing is left where the group has ended by itself.
-            let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
-        }
+        self.send(Signal::KILL);
     }
 }
 

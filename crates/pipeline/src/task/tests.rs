@@ -1,0 +1,64 @@
+use super::*;
+use crate::{Bundle, Pipeline};
+
+fn parse(tasks: &str) -> Result<Pipeline, Vec<String>> {
+    let files = [("pipeline.toml", String::new()), ("dags/d.toml", tasks.to_owned())];
+    let files = files.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
+    Pipeline::parse(&Bundle { name: "p".into(), files })
+        .map_err(|problems| problems.iter().map(|problem| problem.to_string()).collect())
+}
+
+#[test]
+fn a_retry_waits_as_long_as_its_policy_says() {
+    let policy = |backoff, jitter| RetryPolicy {
+        retries: 5,
+        delay: Duration::from_secs(10),
+        delay_max: Duration::from_secs(60),
+        backoff,
+        jitter,
+    };
+    let cases = [
+        (policy(Backoff::Constant, 0.0), 0.9, [10, 10, 10, 10, 10]),
+        (policy(Backoff::Constant, 0.5), 1.0, [5, 5, 5, 5, 5]),
+        (policy(Backoff::Exponential, 0.0), 0.9, [10, 20, 40, 60, 60]),
+        (policy(Backoff::Exponential, 0.5), 0.0, [10, 20, 40, 60, 60]),
+        (policy(Backoff::Exponential, 0.5), 1.0, [5, 10, 20, 30, 30]),
+    ];
+    for (policy, random, expected) in cases {
+        let waits = (1..=5).map(|tries| policy.wait(tries, random).unwrap().as_secs());
+        assert_eq!(waits.collect::<Vec<_>>(), expected, "{policy:?} {random}");
+        assert_eq!(policy.wait(6, random), None);
+    }
+    let never_zero = RetryPolicy { delay: Duration::ZERO, ..policy(Backoff::Constant, 1.0) };
+    assert_eq!(never_zero.wait(1, 1.0), Some(model::retry::FLOOR));
+}
+
+#[test]
+fn a_teardown_waits_for_its_setups_and_runs_whatever_became_of_the_rest() {
+    let pipeline = parse(
+        "[tasks.make]\nkind = \"noop\"\nsetup = true\n\
+         [tasks.work]\nkind = \"noop\"\nafter = [\"make\"]\n\
+         [tasks.drop]\nkind = \"noop\"\nafter = [\"work\"]\nteardown = [\"make\"]\n",
+    );
+    let drop = &pipeline.unwrap().dags["d"].tasks["drop"];
+    assert_eq!(
+        (drop.after.join(","), drop.trigger_rule),
+        ("work,make".into(), TriggerRule::AllDoneSetupSuccess)
+    );
+}
+
+#[test]
+fn a_setting_that_can_not_be_is_told() {
+    let cases = [
+        ("retry_jitter = 1.5", "retry_jitter is a part of the delay: give 0.0 to 1.0"),
+        ("slots = 0", "slots must be at least 1"),
+        ("teardown = [\"b\"]", "teardown names \"b\", which is no setup: write setup = true there"),
+        ("teardown = [\"c\"]", "names the task \"c\", which is not declared"),
+        ("pool = \"-\"", "a pool's name begins with a letter"),
+    ];
+    for (line, expected) in cases {
+        let told =
+            parse(&format!("[tasks.a]\nkind = \"noop\"\n{line}\n[tasks.b]\nkind = \"noop\"\n")).unwrap_err();
+        assert!(told.len() == 1 && told[0].contains(expected), "{line}: {told:#?}");
+    }
+}

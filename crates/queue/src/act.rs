@@ -1,0 +1,270 @@
+//! What people do to runs and tasks by hand. Each act is written down with who and why, in the transaction of its effect.
+
+use crate::{NewRun, Queue, finish, run, run::lock};
+use chrono::{DateTime, Utc};
+use model::{RunState, TaskState};
+use serde::Serialize;
+use serde_json::{Value, json};
+use sqlx::{FromRow, PgConnection, Row, postgres::PgRow};
+use std::collections::{BTreeMap, BTreeSet};
+use uuid::Uuid;
+
+/// Who acts, and why.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct By {
+    pub who: String,
+    pub why: Option<String>,
+}
+
+/// Which tasks of a run are to run again.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Clear {
+    /// All, where absent.
+    pub tasks: Option<Vec<String>>,
+    /// Also what waits for them, and what they wait for, at any distance.
+    pub downstream: bool,
+    pub upstream: bool,
+    /// Only those that did not succeed.
+    pub only_failed: bool,
+}
+
+impl Clear {
+    /// All that did not succeed.
+    pub fn failed() -> Self {
+        Self { tasks: None, downstream: false, upstream: false, only_failed: true }
+    }
+}
+
+/// An act as it was written down.
+#[derive(Clone, Debug, Serialize)]
+pub struct ActionRow {
+    pub id: i64,
+    pub at: DateTime<Utc>,
+    pub who: String,
+    pub what: String,
+    pub why: Option<String>,
+    pub dag: String,
+    pub run_id: Option<Uuid>,
+    pub task: Option<String>,
+    pub detail: Option<Value>,
+}
+
+impl Queue {
+    /// Makes a run by hand, or finds the one that has its key. Answers its id and whether it is new.
+    pub async fn trigger(&self, new: &NewRun, by: &By) -> Result<(Uuid, bool), sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let made = run::create(&mut transaction, new).await?;
+        if made.1 {
+            let params = Value::Object(new.params.clone());
+            record(&mut transaction, by, "trigger", On::run(&new.dag, made.0), params).await?;
+        }
+        transaction.commit().await?;
+        Ok(made)
+    }
+
+    /// Pauses a DAG, or lets it go on; then it is looked at at once. Answers whether there is such a DAG.
+    pub async fn pause(&self, dag: &str, paused: bool, by: &By) -> Result<bool, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let statement = "UPDATE dag SET paused = $2, next_at = CASE WHEN $2 THEN next_at ELSE now() END WHERE name = $1 AND NOT retired";
+        let known =
+            sqlx::query(statement).bind(dag).bind(paused).execute(&mut *transaction).await?.rows_affected()
+                > 0;
+        if known {
+            let what = if paused { "pause" } else { "unpause" };
+            record(&mut transaction, by, what, On::dag(dag), Value::Null).await?;
+        }
+        transaction.commit().await?;
+        Ok(known)
+    }
+
+    /// Cancels an open run. Answers whether it was open.
+    pub async fn cancel(&self, run_id: Uuid, by: &By) -> Result<bool, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let reason = by.sentence("cancelled");
+        let ended = run::end(&mut transaction, run_id, RunState::Cancelled, &reason).await?;
+        if let Some(dag) = &ended {
+            record(&mut transaction, by, "cancel", On::run(dag, run_id), Value::Null).await?;
+        }
+        transaction.commit().await?;
+        Ok(ended.is_some())
+    }
+
+    /// Lets tasks of a run run again; what is running of them is stopped. Answers how many.
+    pub async fn clear(&self, run_id: Uuid, which: &Clear, by: &By) -> Result<u64, sqlx::Error> {
+        let names = match &which.tasks {
+            Some(tasks) => Some(around(&self.edges(run_id).await?, tasks, which.downstream, which.upstream)),
+            None => None,
+        };
+        let mut transaction = self.pool.begin().await?;
+        lock(&mut transaction, run_id).await?;
+        let cleared = sqlx::query(include_str!("sql/clear.sql"))
+            .bind(run_id)
+            .bind(&names)
+            .bind(which.only_failed)
+            .execute(&mut *transaction)
+            .await?
+            .rows_affected();
+        if cleared > 0 {
+            let dag = reopen(&mut transaction, run_id).await?;
+            let detail = json!({ "tasks": names, "only_failed": which.only_failed, "cleared": cleared });
+            record(&mut transaction, by, "clear", On::run(&dag, run_id), detail).await?;
+            finish::notify_stop(&mut transaction, run_id).await?;
+        }
+        transaction.commit().await?;
+        Ok(cleared)
+    }
+
+    /// Gives a task an end that people decide; what runs of it is stopped, and its answer refused. An ended run is judged anew by
+    /// its leaves. Answers whether there is such a task.
+    pub async fn mark(
+        &self,
+        run_id: Uuid,
+        task: &str,
+        state: TaskState,
+        by: &By,
+    ) -> Result<bool, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        lock(&mut transaction, run_id).await?;
+        let row = sqlx::query(include_str!("sql/mark.sql"))
+            .bind(run_id)
+            .bind(task)
+            .bind(state.as_str())
+            .bind(by.sentence(&format!("marked {state}")))
+            .fetch_one(&mut *transaction)
+            .await?;
+        let marked = row.try_get::<i64, _>("marked")? > 0;
+        if marked {
+            let dag = judge_again(&mut transaction, run_id).await?;
+            let detail = json!({ "state": state });
+            let on = On { task: Some(task), ..On::run(&dag, run_id) };
+            record(&mut transaction, by, "mark", on, detail).await?;
+            finish::notify_stop(&mut transaction, run_id).await?;
+        }
+        transaction.commit().await?;
+        Ok(marked)
+    }
+
+    /// What people did, the newest first: to a run, to a DAG, or to all.
+    pub async fn actions(
+        &self,
+        dag: Option<&str>,
+        run_id: Option<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<ActionRow>, sqlx::Error> {
+        sqlx::query_as("SELECT * FROM action WHERE ($1::text IS NULL OR dag = $1) AND ($2::uuid IS NULL OR run_id = $2) ORDER BY id DESC LIMIT $3")
+            .bind(dag)
+            .bind(run_id)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+    }
+}
+
+impl By {
+    /// `cancelled by anna: wrong day`
+    fn sentence(&self, what: &str) -> String {
+        let why = self.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+        format!("{what} by {}{why}", self.who)
+    }
+}
+
+/// These tasks, and what waits for them or what they wait for, at any distance.
+fn around(edges: &[(String, String)], tasks: &[String], downstream: bool, upstream: bool) -> Vec<String> {
+    let mut found: BTreeSet<&str> = tasks.iter().map(String::as_str).collect();
+    if downstream {
+        found.extend(reach(tasks, edges.iter().map(|(parent, child)| (parent.as_str(), child.as_str()))));
+    }
+    if upstream {
+        found.extend(reach(tasks, edges.iter().map(|(parent, child)| (child.as_str(), parent.as_str()))));
+    }
+    found.into_iter().map(str::to_owned).collect()
+}
+
+fn reach<'a>(tasks: &'a [String], steps: impl Iterator<Item = (&'a str, &'a str)>) -> BTreeSet<&'a str> {
+    let mut next: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (from, to) in steps {
+        next.entry(from).or_default().push(to);
+    }
+    let mut found = BTreeSet::new();
+    let mut open: Vec<&str> = tasks.iter().map(String::as_str).collect();
+    while let Some(at) = open.pop() {
+        open.extend(next.get(at).into_iter().flatten().filter(|to| found.insert(**to)));
+    }
+    found
+}
+
+/// A cleared run goes on: at once where it is open, else when its DAG has a place for it.
+async fn reopen(connection: &mut PgConnection, run_id: Uuid) -> Result<String, sqlx::Error> {
+    let row = sqlx::query(include_str!("sql/reopen.sql")).bind(run_id).fetch_one(&mut *connection).await?;
+    if row.try_get::<String, _>("state")? == RunState::Running.as_str() {
+        finish::settle(connection, run_id).await?;
+    }
+    finish::notify(connection, run_id).await?;
+    row.try_get("dag")
+}
+
+/// What follows from a mark: children are judged, and a run that had ended ends as its leaves are now.
+async fn judge_again(connection: &mut PgConnection, run_id: Uuid) -> Result<String, sqlx::Error> {
+    let row =
+        sqlx::query(include_str!("sql/judge_again.sql")).bind(run_id).fetch_one(&mut *connection).await?;
+    if row.try_get::<String, _>("state")? == RunState::Running.as_str() {
+        finish::settle(connection, run_id).await?;
+    }
+    finish::notify(connection, run_id).await?;
+    row.try_get("dag")
+}
+
+async fn record(
+    connection: &mut PgConnection,
+    by: &By,
+    what: &str,
+    on: On<'_>,
+    detail: Value,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO action (who, what, why, dag, run_id, task, detail) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    )
+    .bind(&by.who)
+    .bind(what)
+    .bind(&by.why)
+    .bind(on.dag)
+    .bind(on.run_id)
+    .bind(on.task)
+    .bind(detail)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// What an act is done to.
+struct On<'a> {
+    dag: &'a str,
+    run_id: Option<Uuid>,
+    task: Option<&'a str>,
+}
+
+impl<'a> On<'a> {
+    fn dag(dag: &'a str) -> Self {
+        Self { dag, run_id: None, task: None }
+    }
+
+    fn run(dag: &'a str, run_id: Uuid) -> Self {
+        Self { dag, run_id: Some(run_id), task: None }
+    }
+}
+
+impl<'r> FromRow<'r, PgRow> for ActionRow {
+    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
+        Ok(Self {
+            id: row.try_get("id")?,
+            at: row.try_get("at")?,
+            who: row.try_get("who")?,
+            what: row.try_get("what")?,
+            why: row.try_get("why")?,
+            dag: row.try_get("dag")?,
+            run_id: row.try_get("run_id")?,
+            task: row.try_get("task")?,
+            detail: row.try_get("detail")?,
+        })
+    }
+}

@@ -1,0 +1,37 @@
+use super::*;
+use pipeline::{Bundle, Pipeline};
+use serde_json::json;
+
+fn task(when: &str) -> pipeline::Task {
+    let dag = format!(
+        "[params.full]\ntype = \"boolean\"\ndefault = true\n[tasks.a]\nkind = \"noop\"\nwhen = '{when}'\n"
+    );
+    let files = [("pipeline.toml".to_owned(), String::new()), ("dags/d.toml".to_owned(), dag)].into();
+    Pipeline::parse(&Bundle { name: "p".into(), files }).unwrap().dags["d"].tasks["a"].clone()
+}
+
+#[test]
+fn a_task_whose_condition_does_not_hold_is_skipped_and_one_without_an_answer_fails() {
+    let context = json!({ "params": { "full": true, "rows": 3 } });
+    let skipped = |reason: &str| Some(Ending::Skipped { reason: reason.into() });
+    let failed = |reason: &str| Some(Ending::Failed { reason: reason.into(), retry_in: None });
+    let cases = [
+        ("{{ params.full }}", None),
+        ("{{ not params.full }}", skipped("`when` does not hold: {{ not params.full }}")),
+        ("{{ params.full and dag == 1 }}", None),
+        ("yes", failed("`when` gives \"yes\", neither true nor false: yes")),
+    ];
+    for (when, expected) in cases {
+        let context = if when.contains("dag") {
+            json!({ "params": { "full": true }, "dag": 1 })
+        } else {
+            context.clone()
+        };
+        assert_eq!(unwanted(&task(when), &context), expected, "{when}");
+    }
+    let unknown = unwanted(&task("{{ params.full }}"), &json!({ "params": {} })).unwrap();
+    assert!(
+        matches!(&unknown, Ending::Failed { reason, .. } if reason.contains("can't be filled")),
+        "{unknown:?}"
+    );
+}
