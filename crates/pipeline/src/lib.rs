@@ -6,6 +6,7 @@
 
 mod bundle;
 mod dag;
+pub mod diff;
 mod duration;
 mod file;
 mod job;

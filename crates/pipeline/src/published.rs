@@ -115,6 +115,12 @@ pub async fn current(pool: &PgPool) -> Result<(Published, Vec<Problem>), sqlx::E
 
 /// Reads one version of a pipeline, current or not.
 pub async fn version(pool: &PgPool, pipeline: &str, hash: &str) -> Result<Option<Pipeline>, sqlx::Error> {
+    let found = bundle(pool, pipeline, hash).await?;
+    Ok(found.and_then(|bundle| Pipeline::parse(&bundle).ok()))
+}
+
+/// Reads the files of one version, current or not.
+pub async fn bundle(pool: &PgPool, pipeline: &str, hash: &str) -> Result<Option<Bundle>, sqlx::Error> {
     let row = sqlx::query("SELECT files FROM pipeline_version WHERE pipeline = $1 AND hash = $2")
         .bind(pipeline)
         .bind(hash)
@@ -122,9 +128,41 @@ pub async fn version(pool: &PgPool, pipeline: &str, hash: &str) -> Result<Option
         .await?;
     let Some(row) = row else { return Ok(None) };
     let files: serde_json::Value = row.try_get("files")?;
-    let bundle =
-        Bundle { name: pipeline.to_owned(), files: serde_json::from_value(files).unwrap_or_default() };
-    Ok(Pipeline::parse(&bundle).ok())
+    Ok(Some(Bundle { name: pipeline.to_owned(), files: serde_json::from_value(files).unwrap_or_default() }))
+}
+
+/// A version of a pipeline, without its files.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct Version {
+    pub version: String,
+    pub made_at: chrono::DateTime<chrono::Utc>,
+    pub current: bool,
+}
+
+/// The versions of a pipeline, the newest first.
+pub async fn versions(pool: &PgPool, pipeline: &str, limit: i64) -> Result<Vec<Version>, sqlx::Error> {
+    let statement = "SELECT v.hash, v.made_at, c.hash IS NOT NULL AS current FROM pipeline_version v LEFT JOIN pipeline_current c ON c.pipeline = v.pipeline AND c.hash = v.hash
+        WHERE v.pipeline = $1 ORDER BY v.made_at DESC LIMIT $2";
+    let rows = sqlx::query(statement).bind(pipeline).bind(limit).fetch_all(pool).await?;
+    let version = |row: &sqlx::postgres::PgRow| {
+        Ok(Version {
+            version: row.try_get("hash")?,
+            made_at: row.try_get("made_at")?,
+            current: row.try_get("current")?,
+        })
+    };
+    rows.iter().map(version).collect()
+}
+
+/// What keeps the newest edits from being published.
+pub async fn problems(pool: &PgPool) -> Result<Vec<Problem>, sqlx::Error> {
+    let rows =
+        sqlx::query("SELECT file, line, message FROM pipeline_problem ORDER BY 1, 2").fetch_all(pool).await?;
+    let problem = |row: &sqlx::postgres::PgRow| {
+        let line = usize::try_from(row.try_get::<i32, _>("line")?).unwrap_or_default();
+        Ok(Problem::new(row.try_get::<String, _>("file")?, line, row.try_get::<String, _>("message")?))
+    };
+    rows.iter().map(problem).collect()
 }
 
 /// What every process that works by published pipelines begins with: the metadata, up to date, and what is current. PostgreSQL is

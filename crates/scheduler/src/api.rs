@@ -1,6 +1,7 @@
 //! REST under `/api/v1`, described by `/api/v1/openapi.json`.
 
 mod hand;
+mod versions;
 
 use crate::{
     backfill,
@@ -40,7 +41,10 @@ use uuid::Uuid;
         hand::clear,
         hand::clear_task,
         hand::mark,
-        hand::actions
+        hand::actions,
+        versions::problems,
+        versions::versions,
+        versions::differences
     )
 )]
 struct Api;
@@ -55,6 +59,7 @@ pub fn routes(outside: Outside) -> Router {
         .route("/api/v1/runs/{run_id}", get(run))
         .route("/api/v1/runs/{run_id}/tasks/{task}", get(task))
         .merge(hand::routes())
+        .merge(versions::routes())
         .with_state(outside)
 }
 
@@ -79,9 +84,17 @@ fn missing(what: String) -> Problem {
     Problem(Trouble(StatusCode::NOT_FOUND, format!("there is no {what}")))
 }
 
-#[utoipa::path(get, path = "/api/v1/dags", responses((status = 200, description = "All DAGs that are published, with when each is looked at next")))]
+#[utoipa::path(get, path = "/api/v1/dags", responses((status = 200, description = "All DAGs that are published, with when each is looked at next, and what keeps an edit of its pipeline from being published")))]
 async fn dags(State(outside): State<Outside>) -> Answer {
-    let dag = |dag: queue::DagRow| json!({ "name": dag.name, "pipeline": dag.pipeline, "version": dag.hash, "paused": dag.paused, "next_at": dag.next_at, "last_logical": dag.last_logical });
+    let problems = pipeline::published::problems(outside.queue.pool()).await?;
+    let dag = |dag: queue::DagRow| {
+        let of_it = |problem: &&pipeline::Problem| problem.file.split('/').next() == Some(&dag.pipeline);
+        json!({
+            "name": dag.name, "pipeline": dag.pipeline, "version": dag.hash, "paused": dag.paused,
+            "next_at": dag.next_at, "last_logical": dag.last_logical,
+            "problems": problems.iter().filter(of_it).map(ToString::to_string).collect::<Vec<_>>(),
+        })
+    };
     Ok(Json(outside.queue.dags().await?.into_iter().map(dag).collect()))
 }
 

@@ -4,7 +4,6 @@ use super::{Trouble, badge, page as frame, took};
 use crate::outside::Outside;
 use axum::{extract::State, response::Response};
 use maud::{Markup, html};
-use sqlx::Row;
 use std::collections::BTreeMap;
 
 /// Recent runs that are shown as a row of marks.
@@ -12,7 +11,7 @@ const RECENT: i64 = 300;
 const MARKS: usize = 12;
 
 pub async fn page(State(outside): State<Outside>) -> Result<Response, Trouble> {
-    let problems = problems(&outside).await?;
+    let problems = pipeline::published::problems(outside.queue.pool()).await?;
     let body = html! {
         @for problem in &problems { (web::notice(web::Notice::Error, format!("Not published: {problem}"))) }
         (table(&outside).await?)
@@ -64,20 +63,4 @@ fn row(dag: &queue::DagRow, runs: &[queue::RunRow]) -> web::Row {
             web::button(&format!("/dags/{}/trigger", dag.name), "Trigger"),
         ],
     )
-}
-
-async fn problems(outside: &Outside) -> Result<Vec<String>, sqlx::Error> {
-    let rows = sqlx::query("SELECT file, line, message FROM pipeline_problem ORDER BY 1, 2")
-        .fetch_all(outside.queue.pool())
-        .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(format!(
-                "{}:{}: {}",
-                row.try_get::<String, _>("file")?,
-                row.try_get::<i32, _>("line")?,
-                row.try_get::<String, _>("message")?
-            ))
-        })
-        .collect()
 }
