@@ -15,6 +15,7 @@ mod peer;
 mod postgres_sink;
 mod producer;
 mod report;
+mod scheduler;
 mod sinks;
 mod stand;
 mod worker;
@@ -52,6 +53,7 @@ enum Name {
     Worker,
     CassandraSink,
     PostgresSink,
+    Scheduler,
     Path,
     Avro,
     Memory,
@@ -94,6 +96,7 @@ async fn run(name: Name, asked: &Asked) -> anyhow::Result<Report> {
         Name::Worker => worker::run(folder, records(2_000_000)).await,
         Name::CassandraSink => cassandra_sink::run(folder, records(100_000)).await,
         Name::PostgresSink => postgres_sink::run(folder, records(1_000_000)).await,
+        Name::Scheduler => scheduler::run(folder).await,
         Name::Path => path::run(folder).await,
         Name::Memory => memory::run(folder).await,
         Name::Chaos => chaos::run(asked.kills, asked.seed).await,

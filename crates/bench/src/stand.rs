@@ -92,8 +92,12 @@ impl Stand {
     }
 
     pub async fn analytics(&self) -> anyhow::Result<PgPool> {
+        self.postgres("analytics").await
+    }
+
+    pub async fn postgres(&self, database: &str) -> anyhow::Result<PgPool> {
         let password = fs::read_to_string(&self.stack.postgres_password_file)?;
-        let url = format!("postgres://millrace@{}/analytics", self.address("postgres")?);
+        let url = format!("postgres://millrace@{}/{database}", self.address("postgres")?);
         Ok(postgres::connect_now(&url, &Secret::new(password.trim().to_owned())).await?)
     }
 
