@@ -28,6 +28,8 @@ UPDATE task SET dag = run.dag FROM run WHERE run.id = task.run_id;
 DROP INDEX task_ready;
 -- In the order in which one DAG's tasks of one pool are claimed.
 CREATE INDEX task_ready ON task (pool, dag, priority DESC, ready_at) WHERE state IN ('ready', 'retrying');
+-- When the next retry or look is due.
+CREATE INDEX task_later ON task (ready_at) WHERE state IN ('ready', 'retrying');
 CREATE INDEX task_expected ON task (expected_by) WHERE late_told_at IS NULL AND expected_by IS NOT NULL AND ended_at IS NULL;
 
 -- Whether the parent is a setup whose end decides for its teardown.

@@ -10,8 +10,8 @@ mod stores;
 mod streams;
 
 pub use runs::{
-    BackfillArgs, CancelArgs, ClearArgs, Cron, CronNextArgs, Dag, DagNextArgs, MarkArgs, Run, RunListArgs,
-    Task, TaskLogArgs, TriggerArgs,
+    BackfillArgs, CancelArgs, ClearArgs, Cron, CronNextArgs, Dag, DagNextArgs, DecideArgs, MarkArgs, Run,
+    RunListArgs, Task, TaskLogArgs, TriggerArgs,
 };
 pub use stores::{CheckArgs, CqlArgs, SqlArgs};
 pub use streams::{

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::address::Addresses;
-use crate::cli::{MarkArgs, Task, TaskLogArgs};
+use crate::cli::{DecideArgs, MarkArgs, Task, TaskLogArgs};
 use crate::failure::Failure;
 use crate::{output, table};
 
@@ -11,6 +11,8 @@ pub async fn run(addresses: &Addresses, asked: &Task) -> Result<(), Failure> {
     match asked {
         Task::Log(args) => log(addresses, args).await,
         Task::Mark(args) => mark(addresses, args).await,
+        Task::Approve(args) => decide(addresses, args, true).await,
+        Task::Reject(args) => decide(addresses, args, false).await,
     }
 }
 
@@ -23,6 +25,20 @@ async fn mark(addresses: &Addresses, args: &MarkArgs) -> Result<(), Failure> {
         output::json(&answer);
     } else {
         output::line(format_args!("the task {} of run {run} is marked {}", args.task, args.state));
+    }
+    Ok(())
+}
+
+async fn decide(addresses: &Addresses, args: &DecideArgs, approve: bool) -> Result<(), Failure> {
+    let run = args.run.to_string();
+    let body = json!({ "approve": approve, "who": args.hand.who, "why": args.hand.why });
+    let path = ["api", "v1", "runs", &run, "tasks", &args.task, "decide"];
+    let answer = addresses.scheduler()?.post(&path, &body).await?;
+    if args.json {
+        output::json(&answer);
+    } else {
+        let word = if approve { "approved" } else { "rejected" };
+        output::line(format_args!("the task {} of run {run} is {word}", args.task));
     }
     Ok(())
 }

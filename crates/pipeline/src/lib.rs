@@ -31,7 +31,10 @@ pub use schema::{Column, ColumnType, columns};
 pub use source::{Field, FieldType, From as FieldFrom, Paging, Source, Stop};
 pub use stream::Stream;
 pub use table::{Clustering, Direction, Nulls, Store, Table};
-pub use task::{Backoff, Expect, HttpCall, JobAction, Kind, Passed, RetryPolicy, Task, Waited};
+pub use task::{
+    Backoff, Expect, HttpCall, JobAction, Kind, Passed, RetryPolicy, Task, Waited, WaitedLag, WaitedRows,
+    WaitedRun,
+};
 
 use std::collections::BTreeMap;
 

@@ -106,8 +106,8 @@ pub(crate) struct Shared {
     retry_backoff: Backoff,
     #[serde(default = "half")]
     retry_jitter: f64,
-    #[serde(default = "duration::minutes_10", deserialize_with = "model::span::parse")]
-    timeout: Duration,
+    #[serde(default, deserialize_with = "model::span::parse_optional")]
+    timeout: Option<Duration>,
     #[serde(default, deserialize_with = "model::span::parse_optional")]
     deadline: Option<Duration>,
     when: Option<String>,
@@ -162,7 +162,7 @@ impl Shared {
                 backoff: self.retry_backoff,
                 jitter: self.retry_jitter,
             },
-            timeout: self.timeout,
+            timeout: self.timeout.unwrap_or_else(|| kind.timeout()),
             deadline: self.deadline,
             when: self.when,
             depends_on_past: self.depends_on_past,
@@ -222,6 +222,18 @@ pub enum Kind {
     },
     /// Waits until something is so; holds no worker meanwhile.
     Wait(Waited),
+    /// Waits until a person says yes or no; no is a failure.
+    Approve {
+        /// What the person is to decide; a template.
+        question: String,
+    },
+    /// Starts another DAG, and waits until that run has succeeded.
+    Run {
+        dag: String,
+        /// Of the other run. Texts are templates.
+        #[serde(default)]
+        params: BTreeMap<String, toml::Value>,
+    },
     /// Gathers what the run did, as its result.
     Report,
     Noop,
@@ -271,9 +283,38 @@ pub struct Waited {
     pub http: Option<String>,
     /// An instant, RFC 3339; may be a template.
     pub until: Option<String>,
+    /// The run of another DAG for the same logical time has succeeded.
+    pub run: Option<WaitedRun>,
+    /// A table has so many rows.
+    pub rows: Option<WaitedRows>,
+    /// A table's sink is at most so many records behind its stream.
+    pub lag: Option<WaitedLag>,
     /// Between two looks.
     #[serde(default = "look_again", deserialize_with = "model::span::parse")]
     pub poll: Duration,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitedRun {
+    pub dag: String,
+    /// Its logical time, RFC 3339; a template.
+    #[serde(default = "same_time")]
+    pub at: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitedRows {
+    pub table: String,
+    pub at_least: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WaitedLag {
+    pub table: String,
+    pub at_most: u64,
 }
 
 /// "Everything up to these offsets of the stream is in these tables."
@@ -289,7 +330,22 @@ pub struct Passed {
 impl Kind {
     /// Whether it only looks whether something is so: it takes no slot of a pool.
     pub fn only_looks(&self) -> bool {
-        matches!(self, Kind::Wait(_) | Kind::Job { action: JobAction::Wait, .. })
+        matches!(
+            self,
+            Kind::Wait(_)
+                | Kind::Approve { .. }
+                | Kind::Run { .. }
+                | Kind::Job { action: JobAction::Wait, .. }
+        )
+    }
+
+    /// How long an attempt may take where the file does not say. People and other DAGs take their time.
+    fn timeout(&self) -> Duration {
+        match self {
+            Kind::Approve { .. } => Duration::from_secs(7 * 86_400),
+            Kind::Run { .. } => Duration::from_secs(86_400),
+            _ => duration::minutes_10(),
+        }
     }
 
     /// The word for it in files and on pages.
@@ -303,6 +359,8 @@ impl Kind {
             Kind::Command { .. } => "command",
             Kind::Check { .. } => "check",
             Kind::Wait(_) => "wait",
+            Kind::Approve { .. } => "approve",
+            Kind::Run { .. } => "run",
             Kind::Report => "report",
             Kind::Noop => "noop",
         }
@@ -317,6 +375,10 @@ impl Store {
             Store::Postgres => "PostgreSQL",
         }
     }
+}
+
+fn same_time() -> String {
+    "{{ logical_time }}".into()
 }
 
 fn half() -> f64 {

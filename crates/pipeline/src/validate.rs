@@ -224,6 +224,10 @@ fn check_kind(section: &str, kind: &Kind, dag: &Dag, pipeline: &Pipeline, found:
             check_tables(section, tables, pipeline, found);
         }
         Kind::Wait(waited) => check_wait(section, waited, pipeline, found),
+        // A DAG of another pipeline is not known here; its own name is.
+        Kind::Run { dag: other, .. } if *other == dag.name => {
+            found.say(section, "starts its own DAG, which would never end".into())
+        }
         Kind::Command { run, .. } if run.is_empty() => {
             found.say(section, "run needs a program: run = [\"echo\", \"hello\"]".into())
         }
@@ -232,14 +236,20 @@ fn check_kind(section: &str, kind: &Kind, dag: &Dag, pipeline: &Pipeline, found:
 }
 
 fn check_wait(section: &str, waited: &Waited, pipeline: &Pipeline, found: &mut Found<'_>) {
-    let Waited { passed, sql, file, http, until, .. } = waited;
-    if [passed.is_some(), sql.is_some(), file.is_some(), http.is_some(), until.is_some()]
-        .iter()
-        .filter(|set| **set)
-        .count()
-        != 1
-    {
-        found.say(section, "write exactly one of `passed`, `sql`, `file`, `http`, `until`".into());
+    let Waited { passed, sql, file, http, until, run, rows, lag, .. } = waited;
+    let given = [
+        passed.is_some(),
+        sql.is_some(),
+        file.is_some(),
+        http.is_some(),
+        until.is_some(),
+        run.is_some(),
+        rows.is_some(),
+        lag.is_some(),
+    ];
+    if given.iter().filter(|set| **set).count() != 1 {
+        let told = "write exactly one of `passed`, `sql`, `file`, `http`, `until`, `run`, `rows`, `lag`";
+        found.say(section, told.into());
     }
     if let Some(passed) = passed {
         if !pipeline.streams.contains_key(&passed.stream) {
@@ -247,6 +257,8 @@ fn check_wait(section: &str, waited: &Waited, pipeline: &Pipeline, found: &mut F
         }
         check_tables(section, &passed.tables, pipeline, found);
     }
+    let tables = rows.iter().map(|rows| &rows.table).chain(lag.iter().map(|lag| &lag.table));
+    check_tables(section, &tables.cloned().collect::<Vec<_>>(), pipeline, found);
 }
 
 fn check_tables(section: &str, tables: &[String], pipeline: &Pipeline, found: &mut Found<'_>) {

@@ -144,6 +144,29 @@ impl Queue {
         Ok(marked)
     }
 
+    /// Answers the question of an `approve` task: yes is its success, no its failure. Answers whether it was asking.
+    pub async fn decide(&self, run_id: Uuid, task: &str, yes: bool, by: &By) -> Result<bool, sqlx::Error> {
+        let (state, what) = if yes { (TaskState::Success, "approve") } else { (TaskState::Failed, "reject") };
+        let mut transaction = self.pool.begin().await?;
+        lock(&mut transaction, run_id).await?;
+        let row = sqlx::query(include_str!("sql/decide.sql"))
+            .bind(run_id)
+            .bind(task)
+            .bind(state.as_str())
+            .bind(by.sentence(if yes { "approved" } else { "rejected" }))
+            .bind(json!({ "approved": yes, "who": by.who, "why": by.why }))
+            .fetch_one(&mut *transaction)
+            .await?;
+        let asking = row.try_get::<i64, _>("decided")? > 0;
+        if asking {
+            let dag = judge_again(&mut transaction, run_id).await?;
+            let on = On { task: Some(task), ..On::run(&dag, run_id) };
+            record(&mut transaction, by, what, on, Value::Null).await?;
+        }
+        transaction.commit().await?;
+        Ok(asking)
+    }
+
     /// What people did, the newest first: to a run, to a DAG, or to all.
     pub async fn actions(
         &self,

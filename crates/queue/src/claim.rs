@@ -35,9 +35,21 @@ pub struct Claim {
 /// One claimer at a time, or the limits of pools and DAGs could be passed. A claim takes some milliseconds.
 const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('millrace claim'))";
 
+const NEXT: &str = "SELECT extract(epoch FROM min(ready_at) - clock_timestamp())::float8 AS seconds FROM task WHERE state IN ('ready', 'retrying') AND ready_at > now()";
+
 impl Queue {
     /// Claims up to `limit` tasks that are ready, as pools, DAGs and priorities allow.
     pub async fn claim(&self, holder: &str, lease: Duration, limit: i64) -> Result<Vec<Claim>, sqlx::Error> {
+        self.claim_or_when(holder, lease, limit).await.map(|(claims, _)| claims)
+    }
+
+    /// The same, and how long it is until the next retry or look is due, where there is one.
+    pub async fn claim_or_when(
+        &self,
+        holder: &str,
+        lease: Duration,
+        limit: i64,
+    ) -> Result<(Vec<Claim>, Option<Duration>), sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         // Its own statement: the next one must see what the former holder of the lock has claimed.
         sqlx::query(LOCK).execute(&mut *transaction).await?;
@@ -47,8 +59,10 @@ impl Queue {
             .bind(holder)
             .fetch_all(&mut *transaction)
             .await?;
+        let next: Option<f64> = sqlx::query(NEXT).fetch_one(&mut *transaction).await?.try_get("seconds")?;
         transaction.commit().await?;
-        rows.iter().map(claim).collect()
+        let claims = rows.iter().map(claim).collect::<Result<_, _>>()?;
+        Ok((claims, next.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok())))
     }
 
     /// Lengthens the leases of tasks that are still being worked on. Answers those that are still ours.

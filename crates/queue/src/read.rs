@@ -94,6 +94,15 @@ impl Queue {
         sqlx::query_as("SELECT * FROM run WHERE id = $1").bind(id).fetch_optional(&self.pool).await
     }
 
+    /// The newest run of a DAG for a logical time.
+    pub async fn run_at(&self, dag: &str, logical_at: DateTime<Utc>) -> Result<Option<RunRow>, sqlx::Error> {
+        sqlx::query_as("SELECT * FROM run WHERE dag = $1 AND logical_at = $2 ORDER BY made_at DESC LIMIT 1")
+            .bind(dag)
+            .bind(logical_at)
+            .fetch_optional(&self.pool)
+            .await
+    }
+
     pub async fn tasks(&self, run_id: Uuid) -> Result<Vec<TaskRow>, sqlx::Error> {
         sqlx::query_as("SELECT * FROM task WHERE run_id = $1 ORDER BY name")
             .bind(run_id)

@@ -79,6 +79,8 @@ pub enum Cause {
     /// A due time that has passed, asked for by a person.
     Backfill,
     Manual,
+    /// A task of another run.
+    Task,
 }
 
 impl Cause {
@@ -87,6 +89,7 @@ impl Cause {
             Cause::Schedule => "schedule",
             Cause::Backfill => "backfill",
             Cause::Manual => "manual",
+            Cause::Task => "task",
         }
     }
 }
@@ -175,9 +178,14 @@ pub(crate) async fn end(
     row.try_get("dag").map(Some)
 }
 
-/// One writer at a time per run: parents that finish together must not deadlock on their children.
+/// One writer at a time per run: parents that finish together must not deadlock on their children. The weaker lock lets a claim
+/// write what refers to the run meanwhile: with the stronger one, a claim and a mark could wait for each other.
 pub(crate) async fn lock(connection: &mut PgConnection, run_id: Uuid) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT FROM run WHERE id = $1 FOR UPDATE").bind(run_id).execute(connection).await.map(drop)
+    sqlx::query("SELECT FROM run WHERE id = $1 FOR NO KEY UPDATE")
+        .bind(run_id)
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 pub(crate) async fn create(connection: &mut PgConnection, new: &NewRun) -> Result<(Uuid, bool), sqlx::Error> {

@@ -41,6 +41,7 @@ use uuid::Uuid;
         hand::clear,
         hand::clear_task,
         hand::mark,
+        hand::decide,
         hand::actions,
         versions::problems,
         versions::versions,
@@ -129,7 +130,7 @@ async fn trigger(
     let Json(asked) = body.unwrap_or_default();
     let key = key_of(asked.idempotency_key, &headers)?;
     let by = hand::Hand { who: asked.who, why: asked.why }.by()?;
-    let asked = act::Asked { key, logical_time: asked.logical_time, params: asked.params };
+    let asked = act::Asked { cause: None, key, logical_time: asked.logical_time, params: asked.params };
     let (run_id, new) = act::trigger_run(&outside, &dag, asked, &by).await?;
     Ok(Json(json!({ "run_id": run_id, "new": new })))
 }

@@ -10,8 +10,10 @@ use std::{
 use tokio::task::{Id, JoinError, JoinSet};
 use uuid::Uuid;
 
-/// Ready tasks are looked for so often when no hint comes.
-const LOOK_AGAIN: Duration = Duration::from_millis(100);
+/// Ready tasks are looked for so often when no hint comes: one may be lost.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Clocks differ by the way of an answer: what is due in no time is looked for a moment later.
+const LOOK_AGAIN_MIN: Duration = Duration::from_millis(5);
 
 /// What runs here, by the task of the runtime: a claim's attempt, and how to stop it.
 type Held = HashMap<Id, (Uuid, CancellationToken)>;
@@ -26,17 +28,23 @@ pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> an
         while let Some(ended) = running.try_join_next_with_id() {
             forget(ended, &mut held);
         }
-        match claim(service, config, outside, &mut running, &mut held).await {
-            Ok(()) => service.health.good("queue"),
-            Err(cause) => service.health.bad("queue", format!("tasks can't be claimed: {cause}")),
-        }
+        let pause = match claim(service, config, outside, &mut running, &mut held).await {
+            Ok(next) => {
+                service.health.good("queue");
+                next.unwrap_or(LOOK_AGAIN).clamp(LOOK_AGAIN_MIN, LOOK_AGAIN)
+            }
+            Err(cause) => {
+                service.health.bad("queue", format!("tasks can't be claimed: {cause}"));
+                LOOK_AGAIN
+            }
+        };
         let mut taken = false;
         tokio::select! {
             () = hints.next() => {}
             () = stops.next() => taken = true,
             // Its children are ready now: they wait for no hint.
             Some(ended) = running.join_next_with_id() => forget(ended, &mut held),
-            () = tokio::time::sleep(LOOK_AGAIN) => {}
+            () = tokio::time::sleep(pause) => {}
             () = service.shutdown.cancelled() => {}
         }
         if taken || renewed.elapsed() > config.lease / 3 {
@@ -55,24 +63,26 @@ fn forget(ended: Result<(Id, ()), JoinError>, held: &mut Held) {
     held.remove(&ended.map_or_else(|panicked| panicked.id(), |(id, ())| id));
 }
 
+/// Begins what may begin. Answers how long it is until something more is due.
 async fn claim(
     service: &Service,
     config: &Config,
     outside: &Outside,
     running: &mut JoinSet<()>,
     held: &mut Held,
-) -> Result<(), sqlx::Error> {
+) -> Result<Option<Duration>, sqlx::Error> {
     let free = config.tasks_max.saturating_sub(running.len());
     if free == 0 {
-        return Ok(());
+        return Ok(None);
     }
-    for claim in outside.queue.claim(&service.name, config.lease, free as i64).await? {
+    let (claims, next) = outside.queue.claim_or_when(&service.name, config.lease, free as i64).await?;
+    for claim in claims {
         let (attempt_id, outside, stop) = (claim.attempt_id, outside.clone(), CancellationToken::new());
         let stopped = stop.clone();
         let handle = running.spawn(async move { attend(&outside, &claim, &stopped).await });
         held.insert(handle.id(), (attempt_id, stop));
     }
-    Ok(())
+    Ok(next)
 }
 
 /// Lengthens the leases of what is running. What is no longer ours is stopped: its answer would be refused anyway.

@@ -29,6 +29,8 @@ pub fn routes(outside: Outside, patches: broadcast::Sender<Patch>) -> Router {
         .route("/runs/{run_id}/cancel", post(act::cancel))
         .route("/runs/{run_id}/clear", post(act::clear))
         .route("/runs/{run_id}/tasks/{task}", get(task::page))
+        .route("/runs/{run_id}/tasks/{task}/approve", post(act::approve))
+        .route("/runs/{run_id}/tasks/{task}/reject", post(act::reject))
         .route("/runs/{run_id}/tasks/{task}/clear", post(act::clear_task))
         .route("/runs/{run_id}/tasks/{task}/mark/{state}", post(act::mark_task))
         .route("/events", get(move || async move { web::live::response(patches.subscribe()) }))

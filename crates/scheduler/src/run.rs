@@ -6,8 +6,10 @@ mod command;
 mod dead;
 mod fetch;
 mod http;
+mod other;
 mod passed;
 mod streaming;
+mod waits;
 
 use crate::{outside::Outside, template};
 use pipeline::{Kind, Pipeline, Task};
@@ -77,6 +79,8 @@ async fn of_kind(job: &Job<'_>) -> Outcome {
             None => check::run(job, sql.as_deref(), cql.as_deref(), expect.as_ref()).await,
         }),
         Kind::Wait(waited) => passed::look(job, waited).await,
+        Kind::Approve { question } => other::ask(job, question),
+        Kind::Run { dag, params } => other::run(job, dag, params).await,
         Kind::Job { job: name, action } => streaming::run(job, name, *action).await,
     }
 }

@@ -22,12 +22,13 @@ pub fn context(claim: &Claim, tasks: &[TaskRow]) -> Value {
     })
 }
 
-/// Fills a template. An unknown name is an error; objects and lists come out as JSON.
+/// Fills a template. An unknown name is an error; objects, lists and booleans come out as JSON.
 pub fn render(text: &str, context: &Value) -> Result<String, String> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_formatter(|out, state, value| match value.kind() {
-        ValueKind::Map | ValueKind::Seq => {
+        // As JSON writes them: minijinja itself writes `True`.
+        ValueKind::Map | ValueKind::Seq | ValueKind::Bool => {
             let text = serde_json::to_string(value).map_err(|cause| {
                 minijinja::Error::new(minijinja::ErrorKind::BadSerialization, cause.to_string())
             })?;
@@ -49,6 +50,7 @@ mod tests {
         let context = json!({"tasks": {"fetch": {"result": {"offsets": {"0": 42}, "fetched": 500}}}});
         assert_eq!(render("{{ tasks.fetch.result.offsets }}", &context).unwrap(), "{\"0\":42}");
         assert_eq!(render("n={{ tasks.fetch.result.fetched }}", &context).unwrap(), "n=500");
+        assert_eq!(render("{{ 1 == 1 }} {{ not true }}", &context).unwrap(), "true false");
         assert!(render("{{ tasks.fetsch.result }}", &context).unwrap_err().contains("can't be filled"));
     }
 }

@@ -192,6 +192,16 @@ pub enum Task {
     Log(TaskLogArgs),
     /// Give a task an end: success, failed or skipped
     Mark(MarkArgs),
+    /// Say yes to a task that asks a person
+    #[command(
+        after_help = "Example:\n  millrace task approve 0192f0c1-0000-7000-8000-000000000000 ask --why \"looked at it\""
+    )]
+    Approve(DecideArgs),
+    /// Say no to a task that asks a person
+    #[command(
+        after_help = "Example:\n  millrace task reject 0192f0c1-0000-7000-8000-000000000000 ask --why \"too few rows\""
+    )]
+    Reject(DecideArgs),
 }
 
 #[derive(Debug, Args)]
@@ -205,6 +215,19 @@ pub struct MarkArgs {
     pub task: String,
     #[arg(value_parser = ["success", "failed", "skipped"])]
     pub state: String,
+    #[command(flatten)]
+    pub hand: HandArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct DecideArgs {
+    /// Id of the run
+    pub run: Uuid,
+    /// Name of the task
+    pub task: String,
     #[command(flatten)]
     pub hand: HandArgs,
     /// Print JSON

@@ -62,3 +62,18 @@ fn a_setting_that_can_not_be_is_told() {
         assert!(told.len() == 1 && told[0].contains(expected), "{line}: {told:#?}");
     }
 }
+
+#[test]
+fn tasks_that_wait_for_people_and_other_dags_have_days() {
+    let pipeline = parse(
+        "[tasks.ask]\nkind = \"approve\"\nquestion = \"go on?\"\n\
+         [tasks.other]\nkind = \"run\"\ndag = \"e\"\nparams = { rows = 3 }\ntimeout = \"1h\"\n\
+         [tasks.late]\nkind = \"wait\"\nrun = { dag = \"e\" }\n",
+    );
+    let tasks = &pipeline.unwrap().dags["d"].tasks;
+    let timeouts = ["ask", "other", "late"].map(|name| tasks[name].timeout.as_secs());
+    assert_eq!(timeouts, [7 * 86_400, 3_600, 600]);
+    assert!(tasks.values().all(|task| task.kind.only_looks()));
+    let told = parse("[tasks.a]\nkind = \"run\"\ndag = \"d\"\n").unwrap_err();
+    assert!(told[0].ends_with("starts its own DAG, which would never end"), "{told:?}");
+}

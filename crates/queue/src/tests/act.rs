@@ -131,3 +131,28 @@ async fn pages_of_runs_show_each_run_once() {
     let queued = Which { state: Some(RunState::Queued), dag: Some("d"), before: None };
     assert_eq!(queue.runs_page(&queued, 10).await.unwrap().len(), 6);
 }
+
+#[tokio::test]
+async fn an_approval_is_a_persons_and_is_taken_once() {
+    let queue = queue().await;
+    for (yes, run, task) in
+        [(true, RunState::Success, TaskState::Success), (false, RunState::Failed, TaskState::Failed)]
+    {
+        let mut new = run_of("ask then<ask", &unique("key"));
+        new.tasks[0].kind = "approve";
+        let (id, _) = queue.create(&new).await.unwrap();
+        assert!(!queue.decide(id, "then", yes, &by()).await.unwrap(), "it asks nothing");
+        let look = queue.claim("me", LEASE, 1).await.unwrap().remove(0);
+        let waits = Ending::Deferred {
+            look_again_in: Duration::from_secs(3600),
+            reason: "go on?".into(),
+            kept: None,
+        };
+        queue.finish(&look, &waits).await.unwrap();
+        assert!(queue.decide(id, "ask", yes, &by()).await.unwrap());
+        assert!(!queue.decide(id, "ask", !yes, &by()).await.unwrap(), "it has its answer");
+        let asked = queue.tasks(id).await.unwrap().remove(0);
+        assert_eq!((asked.state, asked.result.unwrap()["who"].as_str()), (task, Some("anna")));
+        assert_eq!(go_on(&queue, id, &[]).await.0, run);
+    }
+}

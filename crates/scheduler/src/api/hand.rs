@@ -23,6 +23,7 @@ pub fn routes() -> Router<Outside> {
         .route("/api/v1/runs/{run_id}/clear", post(clear))
         .route("/api/v1/runs/{run_id}/tasks/{task}/clear", post(clear_task))
         .route("/api/v1/runs/{run_id}/tasks/{task}/mark", post(mark))
+        .route("/api/v1/runs/{run_id}/tasks/{task}/decide", post(decide))
 }
 
 /// Who acts, and why. It is written down.
@@ -153,6 +154,27 @@ pub async fn mark(
         true => Ok(Json(json!({ "task": task, "state": state }))),
         false => Err(missing(format!("task \"{task}\" in run {run_id}"))),
     }
+}
+
+/// The answer to a task that asks a person.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    approve: bool,
+    who: Option<String>,
+    why: Option<String>,
+}
+
+#[utoipa::path(post, path = "/api/v1/runs/{run_id}/tasks/{task}/decide", request_body = Decision, params(("run_id" = Uuid, Path, description = "The run"), ("task" = String, Path, description = "The task's name")),
+    responses((status = 200, description = "{task, approved}"), (status = 409, description = "The task asks nothing now")))]
+pub async fn decide(
+    State(outside): State<Outside>,
+    Path((run_id, task)): Path<(Uuid, String)>,
+    Json(decision): Json<Decision>,
+) -> Answer {
+    let by = Hand { who: decision.who, why: decision.why }.by()?;
+    act::decide(&outside, run_id, &task, decision.approve, &by).await?;
+    Ok(Json(json!({ "task": task, "approved": decision.approve })))
 }
 
 /// Whose acts.

@@ -19,9 +19,11 @@ fn by_page() -> By {
     By { who: "the page".into(), why: None }
 }
 
-/// What a run by hand is asked for with.
+/// What a run is asked for with.
 #[derive(Default)]
 pub struct Asked {
+    /// A task that asks for it; a person where absent.
+    pub cause: Option<Cause>,
     /// Two requests with the same key for the same DAG make one run.
     pub key: Option<String>,
     /// Now, where absent.
@@ -41,9 +43,10 @@ pub async fn trigger_run(
     let params = param::fill(&dag.settings.params, &asked.params)
         .map_err(|cause| Trouble(StatusCode::UNPROCESSABLE_ENTITY, cause.to_string()))?;
     let logical_at = asked.logical_time.unwrap_or_else(Utc::now);
+    let cause = asked.cause.unwrap_or(Cause::Manual);
     // Two DAGs may be asked for with the same key.
-    let key = format!("manual:{name}:{key}");
-    let run = NewRun::of(&dag, &row.pipeline, &row.hash, key, logical_at, Cause::Manual);
+    let key = format!("{}:{name}:{key}", cause.as_str());
+    let run = NewRun::of(&dag, &row.pipeline, &row.hash, key, logical_at, cause);
     Ok(outside.queue.trigger(&NewRun { params, ..run }, by).await?)
 }
 
@@ -114,6 +117,33 @@ pub fn markable(word: &str) -> Result<TaskState, Trouble> {
         _ => Err(Trouble(
             StatusCode::UNPROCESSABLE_ENTITY,
             format!("a task can't be marked \"{word}\": write success, failed or skipped"),
+        )),
+    }
+}
+
+pub async fn approve(
+    State(outside): State<Outside>,
+    Path((run_id, task)): Path<(Uuid, String)>,
+) -> Result<Redirect, Trouble> {
+    decide(&outside, run_id, &task, true, &by_page()).await?;
+    Ok(Redirect::to(&format!("/runs/{run_id}")))
+}
+
+pub async fn reject(
+    State(outside): State<Outside>,
+    Path((run_id, task)): Path<(Uuid, String)>,
+) -> Result<Redirect, Trouble> {
+    decide(&outside, run_id, &task, false, &by_page()).await?;
+    Ok(Redirect::to(&format!("/runs/{run_id}")))
+}
+
+/// Answers the question of a task that asks one.
+pub async fn decide(outside: &Outside, run_id: Uuid, task: &str, yes: bool, by: &By) -> Result<(), Trouble> {
+    match outside.queue.decide(run_id, task, yes, by).await? {
+        true => Ok(()),
+        false => Err(Trouble(
+            StatusCode::CONFLICT,
+            format!("the task \"{task}\" of run {run_id} asks nothing now: its page says how it stands"),
         )),
     }
 }

@@ -38,6 +38,10 @@ pub async fn page(
         (web::key_value(&[("State", badge(task.state.as_str())), ("Kind", html! { (task.kind) }), ("Took", took(task.started_at, task.ended_at))]))
         @if let Some(reason) = &task.reason { (web::notice(web::Notice::Info, reason)) }
         (web::actions(html! {
+            @if task.kind == "approve" && !task.state.is_final() {
+                (web::button(&act("approve"), "Approve task"))
+                (web::button(&act("reject"), "Reject task"))
+            }
             (web::button(&act("clear"), "Run task and what follows again"))
             @for state in ["success", "failed", "skipped"] { (web::button(&act(&format!("mark/{state}")), &format!("Mark {state}"))) }
         }))

@@ -23,13 +23,13 @@ pub async fn run(
     }
 }
 
-async fn first_in_cassandra(job: &Job<'_>, statement: &str) -> Result<Value, String> {
+pub(super) async fn first_in_cassandra(job: &Job<'_>, statement: &str) -> Result<Value, String> {
     let cassandra = job.outside.cassandra().await.map_err(|cause| cause.to_string())?;
     let answer = cassandra.query(statement).await.map_err(|cause| cause.to_string())?;
     Ok(answer.rows.into_iter().next().and_then(|row| row.into_iter().next()).unwrap_or(Value::Null))
 }
 
-async fn first_in_postgres(job: &Job<'_>, statement: &str) -> Result<Value, String> {
+pub(super) async fn first_in_postgres(job: &Job<'_>, statement: &str) -> Result<Value, String> {
     let pool = job.outside.analytics().await.map_err(|cause| cause.to_string())?;
     let row = sqlx::query(sqlx::AssertSqlSafe(statement.to_owned()))
         .fetch_optional(pool)

@@ -1,6 +1,6 @@
 //! `wait`: one look at whether something is so. No task is held between looks.
 
-use super::{Job, Outcome};
+use super::{Job, Outcome, waits};
 use kafka::{KafkaError, cluster::End};
 use pipeline::{Passed, Waited};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,13 @@ pub async fn look(job: &Job<'_>, waited: &Waited) -> Outcome {
             Err(reason) => not_yet(reason, serde_json::to_value(known).ok()),
         };
     }
-    match simple(job, waited).await {
+    let looked = match (&waited.run, &waited.rows, &waited.lag) {
+        (Some(run), ..) => waits::run(job, run).await,
+        (_, Some(rows), _) => waits::rows(job, rows).await,
+        (.., Some(lag)) => waits::lag(job, lag).await,
+        _ => simple(job, waited).await,
+    };
+    match looked {
         Ok(None) => Outcome::Done(json!({})),
         Ok(Some(reason)) => not_yet(reason, None),
         Err(reason) => Outcome::Failed(reason),
@@ -169,7 +175,7 @@ fn names(sql: &str, stream: &str) -> bool {
     sql.split(|c: char| !c.is_alphanumeric() && !"_-".contains(c)).any(|word| word == stream)
 }
 
-async fn committed(job: &Job<'_>, group: &str, topic: &str) -> Result<Offsets, String> {
+pub(super) async fn committed(job: &Job<'_>, group: &str, topic: &str) -> Result<Offsets, String> {
     match job.outside.cluster.committed(group).await {
         Ok(mut topics) => Ok(topics.remove(topic).unwrap_or_default()),
         // The group is made by its first commit.
