@@ -138,9 +138,13 @@ fn every_crate_says_what_it_is() {
 
 #[test]
 fn documents_name_only_what_exists() {
-    for document in
-        ["README.md", "docs/ARCHITECTURE.md", "docs/DOCKER.md", "docs/coming-from-airflow-and-spark.md"]
-    {
+    for document in [
+        "README.md",
+        "docs/ARCHITECTURE.md",
+        "docs/DAGS.md",
+        "docs/DOCKER.md",
+        "docs/coming-from-airflow-and-spark.md",
+    ] {
         let text = fs::read_to_string(root().join(document)).unwrap();
         let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || "/._-".contains(c)));
         for path in words.filter(|word| {
