@@ -56,7 +56,7 @@ pub const OURS: [(&str, &str); 9] = [
 ];
 
 /// What is ready later than this will not be, also on a machine that does other things.
-const READY_MAX: Duration = Duration::from_secs(90);
+const READY_MAX: Duration = Duration::from_secs(180);
 
 impl Fleet {
     /// Starts all and waits until all is ready. `name` keeps folders apart.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
 /// What does not come back within this has not come back.
-const BACK_MAX: Duration = Duration::from_secs(60);
+const BACK_MAX: Duration = Duration::from_secs(120);
 /// Enough keys for each partition, so for each slot.
 const PROBES: i64 = 12;
 
