@@ -35,6 +35,16 @@ pub enum Store {
     Postgres,
 }
 
+impl Store {
+    /// The store's name as people write it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Store::Cassandra => "Cassandra",
+            Store::Postgres => "PostgreSQL",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Clustering {
