@@ -52,8 +52,8 @@ fn each_mistake_is_one_error_with_file_and_line() {
         ("pipelines/users/users_clean.sql", "lower(trim(email))", "lover(trim(email))", "users_clean.sql:9"),
         (
             "pipelines/users/dags/users.toml",
-            "after = [\"fetch\"]",
-            "after = [\"report\"]",
+            "kind = \"fetch\"",
+            "kind = \"fetch\"\nafter = [\"report\"]",
             "waits for itself",
         ),
     ];

@@ -2,7 +2,7 @@
 
 use crate::{Params, Task};
 use chrono::{DateTime, Utc};
-use schedule::{Catchup, Overlap};
+use schedule::{Calendar, Catchup, OnUnpause, Overlap, RunImmediately, Schedule, ScheduleError, Timetable};
 use serde::Deserialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -21,20 +21,29 @@ pub struct Dag {
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    /// Cron expressions. Without one the DAG runs only when it is triggered.
-    #[serde(default, deserialize_with = "one_or_many")]
-    pub schedule: Vec<String>,
+    /// When it is due. Without it the DAG runs only when it is triggered.
+    #[serde(default)]
+    pub schedule: Schedule,
     #[serde(default = "utc")]
     pub timezone: String,
     #[serde(default)]
     pub dst_overlap: Overlap,
+    /// Which of the times that passed unseen are run.
     #[serde(default)]
     pub catchup: Catchup,
-    /// Nothing runs before. Where absent: the moment the DAG was first published.
-    pub start: Option<DateTime<Utc>>,
-    /// Run once when the DAG is first published, whatever the schedule says.
+    /// Which of the times that passed during a pause are run. Where absent: as `catchup` says.
+    pub on_unpause: Option<OnUnpause>,
+    /// A run that is looked at so long after it was due is told and not started.
+    #[serde(default, deserialize_with = "model::span::parse_optional")]
+    pub stale_after: Option<Duration>,
+    /// Whether a run is for the time from one due time to the next, and fires at its end.
     #[serde(default)]
-    pub run_immediately: bool,
+    pub interval: bool,
+    /// Nothing runs before, and intervals are counted from it. Where absent, nothing runs before the DAG was first published.
+    pub start: Option<DateTime<Utc>>,
+    /// Whether a run is made when the DAG is first published: `true`, or `"10m"` where a due time passed no longer ago.
+    #[serde(default)]
+    pub run_immediately: RunImmediately,
     #[serde(default = "one")]
     pub max_active_runs: u32,
     /// A run that takes longer fails.
@@ -54,6 +63,24 @@ pub struct Settings {
     pub tags: Vec<String>,
     pub owner: Option<String>,
     pub doc: Option<String>,
+}
+
+impl Settings {
+    /// The runs that follow from the schedule. `start` stands in for the one of the file.
+    pub fn timetable(&self, start: Option<DateTime<Utc>>) -> Result<Timetable, ScheduleError> {
+        let start = start.or(self.start);
+        // Without a start, `@once` is the moment of the first publication.
+        let once = self.schedule.is_once() && start.is_none();
+        Ok(Timetable {
+            calendar: Calendar::new(&self.schedule, &self.timezone, self.dst_overlap, start)?,
+            start,
+            interval: self.interval,
+            catchup: self.catchup,
+            on_unpause: self.on_unpause,
+            stale_after: self.stale_after,
+            run_immediately: if once { RunImmediately::Now } else { self.run_immediately },
+        })
+    }
 }
 
 impl Dag {
@@ -95,19 +122,6 @@ impl Dag {
             None => Ok(order),
         }
     }
-}
-
-fn one_or_many<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged, expecting = "a cron expression, or a list of them")]
-    enum Spelled {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(match Spelled::deserialize(from)? {
-        Spelled::One(cron) => vec![cron],
-        Spelled::Many(crons) => crons,
-    })
 }
 
 fn utc() -> String {

@@ -86,7 +86,7 @@ fn each_mistake_is_told_once_with_file_and_line() {
             "dags/users.toml",
             "\"UTC\"",
             "\"Europe/Zürich\"",
-            "users/dags/users.toml:2: \"Europe/Zürich\" is not a time zone",
+            "users/dags/users.toml:3: \"Europe/Zürich\" is not a time zone",
         ),
         ("dags/users.toml", "after = [\"fetch\"]", "after = [\"verified\"]", "users/dags/users.toml:"),
         (
@@ -113,6 +113,36 @@ fn each_mistake_is_told_once_with_file_and_line() {
             "catchup = \"newest\"",
             "users/dags/users.toml:4: unknown variant `newest`",
         ),
+        (
+            "dags/users.toml",
+            "catchup = \"latest\"",
+            "catchup = { max = 0 }",
+            "users/dags/users.toml:4: invalid value: integer `0`",
+        ),
+        (
+            "dags/users.toml",
+            "\"* * * * *\"",
+            "{ every = \"5 fortnights\" }",
+            "users/dags/users.toml:2: every = \"5 fortnights\" is not an interval: the unit is not known",
+        ),
+        (
+            "dags/users.toml",
+            "\"* * * * *\"",
+            "{ evry = \"5m\" }",
+            "users/dags/users.toml:2: unknown field `evry`",
+        ),
+        (
+            "dags/users.toml",
+            "\"* * * * *\"",
+            "{ dates = [\"2026-02-30\"] }",
+            "users/dags/users.toml:2: \"2026-02-30\" is not a date",
+        ),
+        (
+            "dags/users.toml",
+            "schedule = \"* * * * *\"",
+            "interval = true",
+            "users/dags/users.toml:2: interval = true needs a schedule",
+        ),
     ];
     for (file, from, to, expected) in cases {
         let mut bundle = shipped();
@@ -125,6 +155,20 @@ fn each_mistake_is_told_once_with_file_and_line() {
             "{to}: {problems:#?}"
         );
     }
+}
+
+#[test]
+fn a_schedule_may_be_a_section_and_all_its_policies_are_read() {
+    let mut bundle = shipped();
+    let text = "timezone = \"Europe/Zurich\"\ncatchup = { max = 5 }\non_unpause = \"next\"\nstale_after = \"1h\"\n\
+        interval = true\nrun_immediately = \"10m\"\nstart = \"2026-01-31T02:00:00+01:00\"\n\
+        [schedule]\nevery = \"1 month\"\n[tasks.a]\nkind = \"noop\"\n";
+    bundle.files.insert("dags/monthly.toml".into(), text.into());
+    let pipeline = Pipeline::parse(&bundle).unwrap_or_else(|problems| panic!("{problems:#?}"));
+    let timetable = pipeline.dags["monthly"].settings.timetable(None).unwrap();
+    let start: chrono::DateTime<chrono::Utc> = "2026-01-31T01:00:00Z".parse().unwrap();
+    let planned = timetable.planned(start, start).unwrap();
+    assert_eq!(planned.interval, Some((start, "2026-02-28T01:00:00Z".parse().unwrap())));
 }
 
 #[test]

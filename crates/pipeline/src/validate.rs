@@ -4,7 +4,7 @@ use crate::{
     Bundle, Column, Dag, Kind, Pipeline, Problem, Store, Stream, Table, Task, Waited, columns,
     file::line_of_section, schema::ColumnType, template,
 };
-use schedule::Calendar;
+use schedule::ScheduleError;
 use std::collections::BTreeMap;
 
 pub(crate) fn problems(pipeline: &Pipeline, bundle: &Bundle) -> Vec<Problem> {
@@ -143,16 +143,7 @@ fn check_table(table: &Table, pipeline: &Pipeline, columns: Option<&Vec<Column>>
 }
 
 fn check_dag(dag: &Dag, pipeline: &Pipeline, found: &mut Found<'_>) {
-    if let Err(cause) =
-        Calendar::new(&dag.settings.schedule, &dag.settings.timezone, dag.settings.dst_overlap)
-    {
-        let line = found
-            .text
-            .lines()
-            .position(|line| line.starts_with("schedule") || line.starts_with("timezone"))
-            .map_or(1, |i| i + 1);
-        found.problems.push(Problem::new(&found.file, line, cause.to_string()));
-    }
+    check_schedule(dag, found);
     check_params(dag, found);
     for task in dag.tasks.values() {
         let section = format!("tasks.{}", task.name);
@@ -171,6 +162,26 @@ fn check_dag(dag: &Dag, pipeline: &Pipeline, found: &mut Found<'_>) {
         found.say(
             &format!("tasks.{task}"),
             format!("\"{task}\" waits for itself: its `after` leads back to it"),
+        );
+    }
+}
+
+fn check_schedule(dag: &Dag, found: &mut Found<'_>) {
+    let settings = &dag.settings;
+    let mut say = |keys: &[&str], message: String| {
+        let is_it = |line: &str| keys.iter().any(|key| line.trim_start().starts_with(key));
+        let line = found.text.lines().position(is_it).map_or(1, |index| index + 1);
+        found.problems.push(Problem::new(&found.file, line, message));
+    };
+    if let Err(cause) = settings.timetable(None) {
+        let key = if matches!(cause, ScheduleError::Zone { .. }) { "timezone" } else { "schedule" };
+        // The schedule may be a section of its own.
+        say(&[key, &format!("[{key}]")], cause.to_string());
+    }
+    if settings.interval && (settings.schedule.is_once() || settings.schedule.is_empty()) {
+        say(
+            &["interval"],
+            "interval = true needs a schedule with one due time after another: a run is for the time between two".into(),
         );
     }
 }

@@ -6,12 +6,13 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 
-const MIGRATIONS: [(i64, &str, &str); 5] = [
+const MIGRATIONS: [(i64, &str, &str); 6] = [
     (1, "pipelines", include_str!("../../../migrations/0001_pipelines.sql")),
     (2, "runs", include_str!("../../../migrations/0002_runs.sql")),
     (3, "jobs", include_str!("../../../migrations/0003_jobs.sql")),
     (4, "dead letters", include_str!("../../../migrations/0004_dead_letters.sql")),
     (5, "running", include_str!("../../../migrations/0005_running.sql")),
+    (6, "time", include_str!("../../../migrations/0006_time.sql")),
 ];
 
 /// Brings the schema up to date. Many processes may do it at once: an advisory lock lets one work.

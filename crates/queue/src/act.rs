@@ -65,7 +65,8 @@ impl Queue {
     /// Pauses a DAG, or lets it go on; then it is looked at at once. Answers whether there is such a DAG.
     pub async fn pause(&self, dag: &str, paused: bool, by: &By) -> Result<bool, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
-        let statement = "UPDATE dag SET paused = $2, next_at = CASE WHEN $2 THEN next_at ELSE now() END WHERE name = $1 AND NOT retired";
+        let statement = "UPDATE dag SET paused = $2, next_at = CASE WHEN $2 THEN next_at ELSE now() END, \
+             unpaused_at = CASE WHEN paused AND NOT $2 THEN now() ELSE unpaused_at END WHERE name = $1 AND NOT retired";
         let known =
             sqlx::query(statement).bind(dag).bind(paused).execute(&mut *transaction).await?.rows_affected()
                 > 0;

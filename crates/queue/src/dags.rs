@@ -3,6 +3,8 @@
 use crate::{NewRun, Queue, run};
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, Row, postgres::PgRow};
+use std::time::Duration;
+use uuid::Uuid;
 
 /// A DAG as the database has it.
 #[derive(Clone, Debug, PartialEq)]
@@ -17,6 +19,8 @@ pub struct DagRow {
     pub last_logical: Option<DateTime<Utc>>,
     /// When to look whether it is due.
     pub next_at: Option<DateTime<Utc>>,
+    /// When a pause ended for the last time.
+    pub unpaused_at: Option<DateTime<Utc>>,
 }
 
 impl<'r> FromRow<'r, PgRow> for DagRow {
@@ -29,6 +33,7 @@ impl<'r> FromRow<'r, PgRow> for DagRow {
             first_at: row.try_get("first_at")?,
             last_logical: row.try_get("last_logical")?,
             next_at: row.try_get("next_at")?,
+            unpaused_at: row.try_get("unpaused_at")?,
         })
     }
 }
@@ -102,5 +107,25 @@ impl Queue {
         }
         transaction.commit().await?;
         Ok(Some(made))
+    }
+
+    /// Ends scheduled runs of a DAG that still wait for a place longer than `age` after they were due. `why` is told when that was.
+    pub async fn end_stale(
+        &self,
+        dag: &str,
+        age: Duration,
+        why: impl Fn(DateTime<Utc>) -> String,
+    ) -> Result<usize, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        let stale: Vec<(Uuid, DateTime<Utc>)> = sqlx::query_as(include_str!("sql/stale.sql"))
+            .bind(dag)
+            .bind(age.as_secs_f64())
+            .fetch_all(&mut *transaction)
+            .await?;
+        for (run_id, due_at) in &stale {
+            run::skip(&mut transaction, *run_id, &why(*due_at)).await?;
+        }
+        transaction.commit().await?;
+        Ok(stale.len())
     }
 }

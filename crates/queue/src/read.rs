@@ -14,6 +14,9 @@ pub struct RunRow {
     pub pipeline: String,
     pub hash: String,
     pub logical_at: DateTime<Utc>,
+    /// What the run is for, from and to before; `None` where that is its logical time.
+    pub interval_start: Option<DateTime<Utc>>,
+    pub interval_end: Option<DateTime<Utc>>,
     pub cause: String,
     pub params: serde_json::Value,
     pub state: RunState,
@@ -158,6 +161,8 @@ impl<'r> FromRow<'r, PgRow> for RunRow {
             pipeline: row.try_get("pipeline")?,
             hash: row.try_get("hash")?,
             logical_at: row.try_get("logical_at")?,
+            interval_start: row.try_get("interval_start")?,
+            interval_end: row.try_get("interval_end")?,
             cause: row.try_get("cause")?,
             params: row.try_get("params")?,
             state: parsed(row, "state")?,

@@ -18,6 +18,10 @@ pub struct NewRun {
     pub pipeline: String,
     pub hash: String,
     pub logical_at: DateTime<Utc>,
+    /// From, and to before; `None` for a run that is for its logical time.
+    pub interval: Option<(DateTime<Utc>, DateTime<Utc>)>,
+    /// Why it is told and not started.
+    pub skipped: Option<String>,
     pub cause: Cause,
     pub timeout_seconds: Option<i64>,
     /// From its start; told once when it has not ended by then.
@@ -110,6 +114,8 @@ impl NewRun {
             pipeline: pipeline.to_owned(),
             hash: hash.to_owned(),
             logical_at,
+            interval: None,
+            skipped: None,
             cause,
             timeout_seconds: dag.settings.timeout.map(|timeout| timeout.as_secs() as i64),
             expected_in_seconds: dag.settings.deadline.map(|deadline| deadline.as_secs_f64()),
@@ -219,9 +225,30 @@ pub(crate) async fn create(connection: &mut PgConnection, new: &NewRun) -> Resul
         .execute(&mut *connection)
         .await?;
     insert_tasks(connection, id, new).await?;
-    admit(connection, &new.dag, new.max_active_runs).await?;
+    if let Some((from, to)) = new.interval {
+        sqlx::query("UPDATE run SET interval_start = $2, interval_end = $3 WHERE id = $1")
+            .bind(id)
+            .bind(from)
+            .bind(to)
+            .execute(&mut *connection)
+            .await?;
+    }
+    match &new.skipped {
+        Some(reason) => skip(connection, id, reason).await?,
+        None => drop(admit(connection, &new.dag, new.max_active_runs).await?),
+    }
     finish::notify(connection, id).await?;
     Ok((id, true))
+}
+
+/// Tells a run that it is too late for, instead of starting it.
+pub(crate) async fn skip(
+    connection: &mut PgConnection,
+    run_id: Uuid,
+    reason: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE run SET stale = true WHERE id = $1").bind(run_id).execute(&mut *connection).await?;
+    end(connection, run_id, RunState::Cancelled, reason).await.map(drop)
 }
 
 async fn insert_tasks(connection: &mut PgConnection, run_id: Uuid, new: &NewRun) -> Result<(), sqlx::Error> {

@@ -1,5 +1,7 @@
 //! On the real PostgreSQL of the running stack, each test in a database of its own.
 
+mod time;
+
 use super::*;
 use chrono::Utc;
 use model::{RunState, Secret, TaskState};
@@ -41,6 +43,8 @@ fn run_of(shape: &str, key: &str) -> NewRun {
         pipeline: "p".into(),
         hash: "h".into(),
         logical_at: Utc::now(),
+        interval: None,
+        skipped: None,
         cause: Cause::Manual,
         timeout_seconds: None,
         expected_in_seconds: None,

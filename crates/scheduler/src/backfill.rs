@@ -30,10 +30,11 @@ pub async fn backfill(
     to: DateTime<Utc>,
 ) -> Result<Made, Trouble> {
     let (row, dag) = published_dag(outside, name).await?;
-    let settings = &dag.settings;
-    let calendar = Calendar::new(&settings.schedule, &settings.timezone, settings.dst_overlap)
+    let timetable = dag
+        .settings
+        .timetable(None)
         .map_err(|cause| Trouble(StatusCode::CONFLICT, format!("the schedule of \"{name}\": {cause}")))?;
-    let times = times(&calendar, from, to).ok_or_else(|| {
+    let times = times(&timetable.calendar, from, to).ok_or_else(|| {
         Trouble(
             StatusCode::UNPROCESSABLE_ENTITY,
             format!(
@@ -43,7 +44,9 @@ pub async fn backfill(
     })?;
     let mut answer = Made::default();
     for at in times {
-        let (_, new) = outside.queue.create(&due::run(&row, &dag, at, queue::Cause::Backfill)).await?;
+        // An interval that never ends has no run.
+        let Some(planned) = timetable.planned(at, Utc::now()) else { continue };
+        let (_, new) = outside.queue.create(&due::run(&row, &dag, &planned, queue::Cause::Backfill)).await?;
         if new { answer.made.push(at) } else { answer.there += 1 }
     }
     Ok(answer)
@@ -61,7 +64,8 @@ mod tests {
     use super::*;
 
     fn hourly(from: &str, to: &str) -> Option<Vec<String>> {
-        let calendar = Calendar::new(&["0 * * * *".into()], "UTC", Default::default()).unwrap();
+        let schedule = schedule::Schedule::of_cron(&["0 * * * *"]);
+        let calendar = Calendar::new(&schedule, "UTC", Default::default(), None).unwrap();
         let times = times(&calendar, from.parse().unwrap(), to.parse().unwrap())?;
         Some(times.iter().map(|at| at.format("%dT%H:%M").to_string()).collect())
     }

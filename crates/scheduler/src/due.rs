@@ -4,8 +4,9 @@ use crate::{Config, outside::Outside};
 use chrono::{DateTime, SecondsFormat, Utc};
 use pipeline::Dag;
 use queue::{Cause, DagRow, NewRun};
-use schedule::{Calendar, Due};
+use schedule::{Due, History, Planned};
 use service::Service;
+use std::time::Duration;
 
 /// Looks for due DAGs until the process is to end.
 pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> anyhow::Result<()> {
@@ -43,36 +44,42 @@ async fn round(outside: &Outside) -> Result<(), sqlx::Error> {
 
 /// The runs of a DAG that are due, and when to look again. Pure.
 pub fn plan(row: &DagRow, dag: &Dag, now: DateTime<Utc>) -> (Vec<NewRun>, Option<DateTime<Utc>>) {
-    let settings = &dag.settings;
+    let history = History { first_at: row.first_at, last: row.last_logical, unpaused_at: row.unpaused_at };
     // A DAG is published only if its schedule can be read.
-    let calendar = Calendar::new(&settings.schedule, &settings.timezone, settings.dst_overlap).ok();
-    let start = settings.start.unwrap_or(row.first_at);
-    let due = match &calendar {
-        Some(calendar) => schedule::due(calendar, settings.catchup, start, row.last_logical, now),
-        None => Due { runs: vec![], next: None },
+    let due = dag.settings.timetable(None).map(|timetable| timetable.due(&history, now));
+    let Due { runs, next } = due.unwrap_or(Due { runs: vec![], next: None });
+    let make = |planned: &Planned| NewRun {
+        skipped: dag.settings.stale_after.filter(|_| planned.stale).map(|age| too_old(planned.fires_at, age)),
+        ..run(row, dag, planned, Cause::Schedule)
     };
-    let mut runs: Vec<NewRun> =
-        due.runs.iter().map(|logical_at| run(row, dag, *logical_at, Cause::Schedule)).collect();
-    if settings.run_immediately && row.last_logical.is_none() && runs.is_empty() {
-        runs.push(run(row, dag, row.first_at, Cause::Schedule));
-    }
-    (runs, due.next)
+    (runs.iter().map(make).collect(), next.map(|next| next.fires_at))
 }
 
 /// The run of a due time. Its key is the time, so that it is made once, whatever the cause.
-pub fn run(row: &DagRow, dag: &Dag, logical_at: DateTime<Utc>, cause: Cause) -> NewRun {
-    let key = format!("schedule:{}:{}", dag.name, logical_at.to_rfc3339_opts(SecondsFormat::Secs, true));
-    NewRun::of(dag, &row.pipeline, &row.hash, key, logical_at, cause)
+pub fn run(row: &DagRow, dag: &Dag, planned: &Planned, cause: Cause) -> NewRun {
+    let time = planned.logical_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let key = format!("schedule:{}:{time}", dag.name);
+    let run = NewRun::of(dag, &row.pipeline, &row.hash, key, planned.logical_at, cause);
+    NewRun { interval: planned.interval, ..run }
 }
 
-/// Queued runs whose DAG has a place again.
+fn too_old(due_at: DateTime<Utc>, age: Duration) -> String {
+    let due_at = due_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let seconds = age.as_secs();
+    format!(
+        "not started: it was due at {due_at}, and stale_after is {seconds} s. Clear the run to start it all the same"
+    )
+}
+
+/// Queued runs whose DAG has a place again, and those that waited until it was too late for them.
 async fn admit_waiting(outside: &Outside) -> Result<(), sqlx::Error> {
-    for (dag, pipeline, hash) in outside.queue.waiting_dags().await? {
-        let max = match outside.version(&pipeline, &hash).await {
-            Ok(pipeline) => pipeline.dags.get(&dag).map_or(1, |dag| dag.settings.max_active_runs),
-            Err(_) => 1,
-        };
-        outside.queue.admit(&dag, max.into()).await?;
+    for (name, pipeline, hash) in outside.queue.waiting_dags().await? {
+        let version = outside.version(&pipeline, &hash).await.ok();
+        let settings = version.as_ref().and_then(|version| version.dags.get(&name)).map(|dag| &dag.settings);
+        if let Some(age) = settings.and_then(|settings| settings.stale_after) {
+            outside.queue.end_stale(&name, age, |due_at| too_old(due_at, age)).await?;
+        }
+        outside.queue.admit(&name, settings.map_or(1, |settings| settings.max_active_runs).into()).await?;
     }
     Ok(())
 }

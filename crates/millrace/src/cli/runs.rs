@@ -77,7 +77,7 @@ pub struct BackfillArgs {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Each line: the logical time of a run, and when it would be made. Times are RFC 3339; seconds may be left out.\n\nExample:\n  millrace dag next users_daily --now 2026-03-01T00:00Z --last 2026-02-27T00:10Z"
+    after_help = "Each line: the logical time of a run, its interval (an instant begins and ends with itself), and when it would be made: first what is due now, then the next one. Times are RFC 3339; seconds may be left out.\n\nExample:\n  millrace dag next users_daily --now 2026-03-01T00:00Z --last 2026-02-27T00:10Z"
 )]
 pub struct DagNextArgs {
     pub name: String,
@@ -87,7 +87,7 @@ pub struct DagNextArgs {
     /// Logical time of the newest run; none where absent
     #[arg(long, value_name = "T", value_parser = instant::parse)]
     pub last: Option<DateTime<Utc>>,
-    /// Nothing runs before; where absent `start` of the file, else --last, else --now
+    /// Nothing runs before, and intervals are counted from it; where absent `start` of the file, else --last, else --now
     #[arg(long, value_name = "T", value_parser = instant::parse)]
     pub start: Option<DateTime<Utc>>,
     /// Print JSON
@@ -264,7 +264,7 @@ const COUNT_MAX: u64 = 10_000;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  millrace cron next \"0 2 * * *\" --tz Europe/Zurich --after 2023-03-24T00:00Z --count 4"
+    after_help = "Example:\n  millrace cron next \"0 2 * * *\" --tz Europe/Zurich --after 2023-03-24T00:00:00Z --count 4"
 )]
 pub struct CronNextArgs {
     /// Five or six fields, or a nickname such as @daily

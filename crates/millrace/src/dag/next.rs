@@ -1,54 +1,60 @@
 //! What would run, and when: by the files, with the code that the scheduler uses.
 
-use chrono::{DateTime, SubsecRound as _, Utc};
-use schedule::{Calendar, Due, due};
-use serde_json::json;
+use chrono::{SubsecRound as _, Utc};
+use schedule::{History, Planned};
+use serde_json::{Value, json};
 
 use crate::address::Addresses;
 use crate::cli::DagNextArgs;
 use crate::failure::Failure;
 use crate::{files, instant, output};
 
-/// A run that would be made.
-#[derive(Debug, PartialEq)]
-struct Planned {
-    logical_at: DateTime<Utc>,
-    fires_at: DateTime<Utc>,
-}
-
 pub fn run(addresses: &Addresses, args: &DagNextArgs) -> Result<(), Failure> {
     let dag = files::find(addresses.config_dir(), "DAG", &args.name, |pipeline| {
         pipeline.dags.get(&args.name).cloned()
     })?;
-    let planned = planned(&dag, args, args.now.unwrap_or_else(|| Utc::now().trunc_subsecs(0)))?;
+    let planned = planned(&dag, args)?;
     if args.json {
-        let show = |it: &Planned| json!({ "logical_at": instant::show(it.logical_at), "fires_at": instant::show(it.fires_at) });
-        output::json(&planned.iter().map(show).collect());
+        output::json(&planned.iter().map(object).collect());
         return Ok(());
     }
-    for it in &planned {
-        output::line(format_args!("{}  {}", instant::show(it.logical_at), instant::show(it.fires_at)));
-    }
+    planned.iter().map(line).for_each(output::line);
     if planned.is_empty() {
-        eprintln!("millrace: {} has no due time: it runs when it is triggered", args.name);
+        eprintln!("millrace: {} has no due time after that: it runs when it is triggered", args.name);
     }
     Ok(())
 }
 
 /// The runs that are due now, then the next one.
-fn planned(dag: &pipeline::Dag, args: &DagNextArgs, now: DateTime<Utc>) -> Result<Vec<Planned>, Failure> {
-    let settings = &dag.settings;
-    let calendar = Calendar::new(&settings.schedule, &settings.timezone, settings.dst_overlap);
-    let calendar = calendar.map_err(|cause| Failure::WrongInput(cause.to_string()))?;
-    let start = args.start.or(settings.start).or(args.last).unwrap_or(now);
-    let Due { mut runs, next } = due(&calendar, settings.catchup, start, args.last, now);
-    if settings.run_immediately && args.last.is_none() && runs.is_empty() {
-        runs.push(start);
-    }
-    let made_now = runs.into_iter().map(|logical_at| Planned { logical_at, fires_at: now });
-    // A backlog is made in parts: what is left of it fires as soon as it is looked at again.
-    let later = next.map(|logical_at| Planned { logical_at, fires_at: logical_at.max(now) });
-    Ok(made_now.chain(later).collect())
+fn planned(dag: &pipeline::Dag, args: &DagNextArgs) -> Result<Vec<Planned>, Failure> {
+    let now = args.now.unwrap_or_else(|| Utc::now().trunc_subsecs(0));
+    let timetable = dag.settings.timetable(args.start);
+    let timetable = timetable.map_err(|cause| Failure::WrongInput(cause.to_string()))?;
+    // Without --last the DAG is published this moment.
+    let history = History { first_at: args.last.unwrap_or(now), last: args.last, unpaused_at: None };
+    let due = timetable.due(&history, now);
+    // What is due now fires now. A backlog is made in parts: what is left of it fires as soon as it is looked at again.
+    let at_the_earliest = |run: Planned| Planned { fires_at: run.fires_at.max(now), ..run };
+    Ok(due.runs.into_iter().chain(due.next).map(at_the_earliest).collect())
+}
+
+/// Logical time, interval and fire time. The interval of an instant begins and ends with it.
+fn line(run: &Planned) -> String {
+    let (from, to) = run.interval.unwrap_or((run.logical_at, run.logical_at));
+    let [logical, from, to, fires] = [run.logical_at, from, to, run.fires_at].map(instant::show);
+    let told = if run.stale { "  not started: older than stale_after" } else { "" };
+    format!("{logical}  {from}/{to}  {fires}{told}")
+}
+
+fn object(run: &Planned) -> Value {
+    let (from, to) = run.interval.unwrap_or((run.logical_at, run.logical_at));
+    json!({
+        "logical_at": instant::show(run.logical_at),
+        "interval_start": instant::show(from),
+        "interval_end": instant::show(to),
+        "fires_at": instant::show(run.fires_at),
+        "stale": run.stale,
+    })
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ fn row(last: Option<&str>) -> DagRow {
         first_at: at("10:00:20"),
         last_logical: last.map(at),
         next_at: Some(at("10:00:20")),
+        unpaused_at: None,
     }
 }
 
@@ -46,4 +47,36 @@ fn a_dag_may_run_once_right_after_it_is_first_published() {
 fn a_dag_without_a_schedule_waits_for_somebody() {
     let (runs, next) = plan(&row(None), &dag(""), at("12:00:00"));
     assert_eq!((times(&runs), next), (vec![], None));
+}
+
+#[test]
+fn a_run_for_an_interval_fires_at_its_end_and_one_that_is_too_old_says_so() {
+    let dag = dag("schedule = \"* * * * *\"\ninterval = true\ncatchup = \"all\"\nstale_after = \"1m\"");
+    let (runs, next) = plan(&row(Some("10:00:00")), &dag, at("10:03:30"));
+    assert_eq!((times(&runs), next), (vec![at("10:01:00"), at("10:02:00")], Some(at("10:04:00"))));
+    assert_eq!(runs[0].interval, Some((at("10:01:00"), at("10:02:00"))));
+    let told = runs[0].skipped.as_deref().unwrap();
+    assert!(
+        told.starts_with("not started: it was due at 2024-03-01T10:02:00Z, and stale_after is 60 s."),
+        "{told}"
+    );
+    assert_eq!(runs[1].skipped, None);
+}
+
+#[test]
+fn once_without_a_start_is_the_first_publication() {
+    let dag = dag("schedule = \"@once\"");
+    let (runs, next) = plan(&row(None), &dag, at("11:00:00"));
+    assert_eq!((times(&runs), next), (vec![at("10:00:20")], None));
+    let (runs, next) = plan(&row(Some("10:00:20")), &dag, at("12:00:00"));
+    assert_eq!((times(&runs), next), (vec![], None));
+}
+
+#[test]
+fn a_pause_that_ended_follows_on_unpause() {
+    let paused = DagRow { unpaused_at: Some(at("10:05:30")), ..row(Some("10:01:00")) };
+    for (on_unpause, expected) in [("next", vec![]), ("latest", vec![at("10:05:00")])] {
+        let dag = dag(&format!("schedule = \"* * * * *\"\ncatchup = \"all\"\non_unpause = \"{on_unpause}\""));
+        assert_eq!(times(&plan(&paused, &dag, at("10:05:31")).0), expected, "{on_unpause}");
+    }
 }

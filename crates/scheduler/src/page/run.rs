@@ -54,6 +54,10 @@ fn head(run: &RunRow) -> Markup {
         (web::key_value(&[
             ("State", badge(run.state.as_str())),
             ("Logical time", web::time(run.logical_at)),
+            ("Interval", match (run.interval_start, run.interval_end) {
+                (Some(from), Some(to)) => html! { (web::time(from)) " to " (web::time(to)) },
+                _ => html! { "–" },
+            }),
             ("Cause", html! { (run.cause) }),
             ("Parameters", parameters(&run.params)),
             ("Took", took(run.started_at, run.ended_at)),

@@ -22,7 +22,7 @@ pub async fn dag_page(State(outside): State<Outside>, Path(name): Path<String>) 
         if settings.schedule.is_empty() {
             "by hand".into()
         } else {
-            format!("{} ({})", settings.schedule.join(", "), settings.timezone)
+            format!("{} ({})", settings.schedule, settings.timezone)
         }
     });
     let act = |what: &str| format!("/dags/{name}/{what}");
