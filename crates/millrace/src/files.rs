@@ -54,7 +54,7 @@ pub fn find<T>(
     pipelines.iter().find_map(get).ok_or_else(|| match problems.first() {
         Some(problem) => Failure::WrongInput(problem.to_string()),
         None => Failure::WrongInput(format!(
-            "{}: no pipeline has the {what} \"{name}\"",
+            "{}: no pipeline has the {what} \"{name}\": check its spelling, or name another folder with --config",
             config.join("pipelines").display()
         )),
     })

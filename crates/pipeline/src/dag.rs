@@ -44,6 +44,9 @@ pub struct Settings {
     /// Whether a run is made when the DAG is first published: `true`, or `"10m"` where a due time passed no longer ago.
     #[serde(default)]
     pub run_immediately: RunImmediately,
+    /// DAGs whose successes it follows: each successful run of one of them starts one run, for the same time.
+    #[serde(default)]
+    pub after_dag: Vec<String>,
     #[serde(default = "one")]
     pub max_active_runs: u32,
     /// A run that takes longer fails.

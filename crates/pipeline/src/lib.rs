@@ -5,6 +5,7 @@
 //! text with the same code ([`published`]).
 
 mod bundle;
+mod chain;
 mod dag;
 pub mod diff;
 mod duration;
@@ -73,7 +74,7 @@ impl Pipeline {
     }
 }
 
-/// Finds what is wrong between pipelines: topics and DAGs are one name space.
+/// Finds what is wrong between pipelines: topics and DAGs are one name space, and DAGs may follow DAGs of other pipelines.
 pub fn problems_between(pipelines: &[Pipeline]) -> Vec<Problem> {
     let mut owner: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     let mut problems = vec![];
@@ -95,6 +96,7 @@ pub fn problems_between(pipelines: &[Pipeline]) -> Vec<Problem> {
             }
         }
     }
+    problems.extend(chain::problems(pipelines));
     problems
 }
 

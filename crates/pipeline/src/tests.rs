@@ -194,6 +194,31 @@ fn two_pipelines_can_not_share_a_topic() {
 }
 
 #[test]
+fn a_dag_follows_others_of_any_pipeline_but_never_itself() {
+    let pipeline = |name: &str, dags: &[(&str, &str)]| {
+        let dag = |(dag, after): &(&str, &str)| {
+            (format!("dags/{dag}.toml"), format!("after_dag = [{after}]\n[tasks.a]\nkind = \"noop\"\n"))
+        };
+        let files = dags.iter().map(dag).chain([("pipeline.toml".to_owned(), String::new())]).collect();
+        Pipeline::parse(&Bundle { name: name.into(), files }).unwrap()
+    };
+    let told = |pipelines: &[Pipeline]| -> Vec<String> {
+        problems_between(pipelines).iter().map(ToString::to_string).collect()
+    };
+    let one = pipeline("one", &[("a", ""), ("b", "\"a\"")]);
+    assert_eq!(told(&[one.clone(), pipeline("two", &[("c", "\"a\", \"b\"")])]), Vec::<String>::new());
+    let lost = told(&[pipeline("two", &[("c", "\"aa\"")]), one]);
+    assert_eq!(
+        lost,
+        ["two/dags/c.toml:1: after_dag names the DAG \"aa\", which no pipeline has: check its spelling"]
+    );
+    let circle =
+        told(&[pipeline("one", &[("a", "\"c\""), ("b", "\"a\"")]), pipeline("two", &[("c", "\"b\"")])]);
+    assert_eq!(circle.len(), 3);
+    assert!(circle[0].starts_with("one/dags/a.toml:1: \"a\" follows itself:"), "{circle:#?}");
+}
+
+#[test]
 fn a_folder_that_cannot_be_read_spoils_only_itself() {
     let folder = tempfile::tempdir().unwrap();
     for (name, text) in [("good/pipeline.toml", b"" as &[u8]), ("bad/pipeline.toml", b"\xff\xfe")] {

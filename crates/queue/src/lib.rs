@@ -5,6 +5,7 @@
 //! the database. Finishing a task moves counters on its children: O(children), nothing is scanned. All clocks are the database's.
 
 mod act;
+mod after;
 mod claim;
 mod dags;
 mod finish;
@@ -16,6 +17,7 @@ mod run;
 mod why;
 
 pub use act::{ActionRow, By, Clear};
+pub use after::Success;
 pub use claim::Claim;
 pub use dags::DagRow;
 pub use finish::{Ending, Finished};

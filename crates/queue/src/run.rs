@@ -85,6 +85,8 @@ pub enum Cause {
     Manual,
     /// A task of another run.
     Task,
+    /// Another DAG's success.
+    After,
 }
 
 impl Cause {
@@ -94,6 +96,7 @@ impl Cause {
             Cause::Backfill => "backfill",
             Cause::Manual => "manual",
             Cause::Task => "task",
+            Cause::After => "after",
         }
     }
 }

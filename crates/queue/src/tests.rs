@@ -1,5 +1,6 @@
 //! On the real PostgreSQL of the running stack, each test in a database of its own.
 
+mod after;
 mod time;
 
 use super::*;

@@ -30,7 +30,7 @@ impl Cron {
         let spelled = nickname(expression.trim());
         let wrong = |cause: CronError| ScheduleError::Cron {
             expression: expression.to_owned(),
-            cause: cause.to_string(),
+            cause: cause.to_string().trim_end_matches('.').to_owned(),
         };
         let parser = CronParser::builder().seconds(Seconds::Optional).build();
         let pattern = parser.parse(spelled).map_err(wrong)?.pattern;

@@ -1,6 +1,6 @@
 //! Due times become runs.
 
-use crate::{Config, outside::Outside};
+use crate::{Config, after, outside::Outside};
 use chrono::{DateTime, SecondsFormat, Utc};
 use pipeline::Dag;
 use queue::{Cause, DagRow, NewRun};
@@ -37,6 +37,7 @@ async fn round(outside: &Outside) -> Result<(), sqlx::Error> {
             outside.queue.fire(&row, &runs, next).await?;
         }
     }
+    after::follow(outside).await?;
     outside.queue.rescue().await?;
     outside.queue.end_overdue().await?;
     admit_waiting(outside).await

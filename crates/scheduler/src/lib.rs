@@ -4,6 +4,7 @@
 //! ready tasks are claimed and run ([`executor`]), and pages show it ([`page`], [`live`]). All of them meet only in PostgreSQL,
 //! so that a second scheduler may stand beside this one.
 
+mod after;
 mod api;
 mod backfill;
 mod checking;

@@ -1,7 +1,7 @@
 //! From the folder of pipelines to what is published. A bad edit is told and changes nothing.
 
 use crate::{Config, checking, outside::Outside};
-use pipeline::{Bundle, Problem};
+use pipeline::{Bundle, Dag, Pipeline, Problem};
 use service::Service;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -84,10 +84,20 @@ async fn publish(compiler: &Path, outside: &Outside, loaded: &Loaded) -> anyhow:
         let dags: Vec<(String, bool)> =
             pipeline.dags.values().map(|dag| (dag.name.clone(), dag.settings.paused)).collect();
         outside.queue.publish_dags(&bundle.name, &pipeline.version, &dags).await?;
+        outside.queue.publish_followers(&bundle.name, &followers(pipeline)).await?;
     }
     retire(outside, loaded).await?;
     problems.iter().for_each(|problem| tracing::warn!("not published: {problem}"));
     Ok(keep(outside, &problems).await?)
+}
+
+/// Each DAG beside each one that it follows.
+fn followers(pipeline: &Pipeline) -> Vec<(String, String)> {
+    let of = |dag: &Dag| {
+        let name = dag.name.clone();
+        dag.settings.after_dag.clone().into_iter().map(move |upstream| (name.clone(), upstream))
+    };
+    pipeline.dags.values().flat_map(of).collect()
 }
 
 /// A pipeline whose folder is gone is retired; one whose files can't be read stays.
@@ -102,6 +112,7 @@ async fn retire(outside: &Outside, loaded: &Loaded) -> Result<(), sqlx::Error> {
     {
         pipeline::published::retire(outside.queue.pool(), name).await?;
         outside.queue.publish_dags(name, "", &[]).await?;
+        outside.queue.publish_followers(name, &[]).await?;
         tracing::info!("retired pipeline {name}: its folder is gone");
     }
     Ok(())
