@@ -22,6 +22,8 @@ pub struct Claim {
     /// The version of the pipeline that the run keeps.
     pub hash: String,
     pub logical_at: DateTime<Utc>,
+    /// What the run is for: from, and to before. A run for an instant begins and ends with it.
+    pub interval: (DateTime<Utc>, DateTime<Utc>),
     /// The run's parameters, an object.
     pub params: serde_json::Value,
     /// When the run began, by the database's clock.
@@ -86,6 +88,7 @@ fn claim(row: &PgRow) -> Result<Claim, sqlx::Error> {
         pipeline: row.try_get("pipeline")?,
         hash: row.try_get("hash")?,
         logical_at: row.try_get("logical_at")?,
+        interval: (row.try_get("interval_start")?, row.try_get("interval_end")?),
         params: row.try_get("params")?,
         run_started_at: row.try_get("run_started_at")?,
         age: Duration::from_secs_f64(row.try_get::<f64, _>("age")?.max(0.0)),

@@ -1,8 +1,5 @@
 //! On the real PostgreSQL of the running stack, each test in a database of its own.
 
-mod after;
-mod time;
-
 use super::*;
 use chrono::Utc;
 use model::{RunState, Secret, TaskState};
@@ -10,7 +7,9 @@ use std::time::Duration;
 use test_support::{Stack, unique};
 
 mod act;
+mod after;
 mod limits;
+mod time;
 
 async fn queue() -> Queue {
     let stack = Stack::running();

@@ -1,22 +1,22 @@
 //! Templates in task settings: strict, with the run's times and earlier tasks' results.
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use minijinja::{Environment, UndefinedBehavior, value::ValueKind};
 use queue::{Claim, TaskRow};
 use serde_json::{Map, Value, json};
 
 /// What a template may name. The names are also in the pipeline's check of templates, which refuses others when the file is read.
 pub fn context(claim: &Claim, tasks: &[TaskRow]) -> Value {
-    let logical_time = claim.logical_at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let told = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
+    let logical_time = told(claim.logical_at);
     let task = |task: &TaskRow| (task.name.clone(), json!({ "state": task.state, "result": task.result }));
     json!({
         "dag": claim.dag,
         "run_id": claim.run_id,
         "logical_at": logical_time,
         "logical_time": logical_time,
-        // A run for a point in time covers nothing but it.
-        "data_interval_start": logical_time,
-        "data_interval_end": logical_time,
+        "data_interval_start": told(claim.interval.0),
+        "data_interval_end": told(claim.interval.1),
         "params": claim.params,
         "tasks": tasks.iter().map(task).collect::<Map<_, _>>(),
     })

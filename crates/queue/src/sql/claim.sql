@@ -62,5 +62,6 @@ WITH RECURSIVE lane AS (
 )
 SELECT c.run_id, c.name, c.attempt_id, c.attempt, c.tries_before, r.dag, r.pipeline, r.hash, r.logical_at,
     coalesce(r.started_at, r.made_at) AS run_started_at,
-    extract(epoch FROM clock_timestamp() - c.started_at)::float8 AS age, c.result AS kept, r.params
+    extract(epoch FROM clock_timestamp() - c.started_at)::float8 AS age, c.result AS kept, r.params,
+    coalesce(r.interval_start, r.logical_at) AS interval_start, coalesce(r.interval_end, r.logical_at) AS interval_end
 FROM claimed c JOIN run r ON r.id = c.run_id

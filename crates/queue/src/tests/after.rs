@@ -46,7 +46,7 @@ async fn each_success_is_followed_once_by_each_follower_and_no_failure_is() {
     let (one, other) = tokio::join!(followed(), followed());
     assert!(one != other, "made by exactly one of them: {one}, {other}");
     assert_eq!(queue.runs(Some("down"), 10).await.unwrap().len(), 1);
-    queue.pause("also", false).await.unwrap();
+    queue.pause("also", false, &by()).await.unwrap();
     assert_eq!(queue.successes().await.unwrap()[0].dag, "also");
 }
 

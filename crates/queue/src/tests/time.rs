@@ -56,7 +56,7 @@ async fn a_run_that_waited_too_long_is_told_once_and_may_be_cleared() {
     let states = (state(late).await, state(in_time).await, state(asked_for).await);
     assert_eq!(states, (RunState::Cancelled, RunState::Queued, RunState::Queued));
     // Who clears it wants it all the same.
-    assert_eq!((queue.clear(late).await.unwrap(), look().await.unwrap()), (1, 0));
+    assert_eq!((queue.clear(late, &Clear::failed(), &by()).await.unwrap(), look().await.unwrap()), (1, 0));
     assert_eq!(state(late).await, RunState::Queued);
 }
 
@@ -65,12 +65,12 @@ async fn only_the_end_of_a_pause_is_remembered() {
     let queue = queue().await;
     assert_eq!(published(&queue).await.unpaused_at, None);
     let unpaused_at = async || queue.dags().await.unwrap().remove(0).unpaused_at;
-    queue.pause("d", false).await.unwrap();
-    queue.pause("d", true).await.unwrap();
+    queue.pause("d", false, &by()).await.unwrap();
+    queue.pause("d", true, &by()).await.unwrap();
     assert_eq!(unpaused_at().await, None);
-    queue.pause("d", false).await.unwrap();
+    queue.pause("d", false, &by()).await.unwrap();
     let once = unpaused_at().await;
     assert!(once.is_some());
-    queue.pause("d", false).await.unwrap();
+    queue.pause("d", false, &by()).await.unwrap();
     assert_eq!(unpaused_at().await, once);
 }

@@ -47,7 +47,8 @@ pub async fn trigger_run(
     // Two DAGs may be asked for with the same key.
     let key = format!("{}:{name}:{key}", cause.as_str());
     let run = NewRun::of(&dag, &row.pipeline, &row.hash, key, logical_at, cause);
-    let interval = dag.settings.timetable(None).ok().and_then(|timetable| timetable.interval_before(logical_at));
+    let interval =
+        dag.settings.timetable(None).ok().and_then(|timetable| timetable.interval_before(logical_at));
     Ok(outside.queue.trigger(&NewRun { params, interval, ..run }, by).await?)
 }
 
