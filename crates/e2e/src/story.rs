@@ -62,7 +62,7 @@ impl<'a> Story<'a> {
             keys_per_lane: 6,
             records_per_request: 20,
             first: 0,
-            pause: Duration::from_millis(150),
+            pause: Duration::from_millis(300),
         }
     }
 
