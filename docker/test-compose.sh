@@ -42,7 +42,7 @@ main() {
 
     echo "== the life of a record, while things break"
     MILLRACE_STORY_PASSWORD=$(inside postgres cat /run/millrace/secrets/postgres) target/debug/xtask story \
-        --producer "http://localhost:$PRODUCER_PORT" --kafka "localhost:$KAFKA_PORT" --cassandra "localhost:$CASSANDRA_PORT" \
+        --producer "http://localhost:$PRODUCER_PORT" --kafka "localhost:$KAFKA_PORT" --cassandra "$(cassandra_address)" \
         --postgres "postgres://millrace@localhost:$POSTGRES_PORT/analytics" --folder "$work" --until "$work/enough" &
     sender=$!
     await 120 "records that are sent from outside are acknowledged" sender_goes_on
@@ -64,7 +64,8 @@ main() {
     docker/hardening.sh $COMPOSE_PROJECT_NAME
 
     echo "== what was acknowledged is there, once: topics, both stores, counts, places"
-    touch "$work/enough"
+    cassandra_address > "$work/moved"
+    mv "$work/moved" "$work/enough"
     wait $sender || fail "the checker found damage, or could not look"
     sender=
     down=$SECONDS
@@ -160,6 +161,8 @@ sender_goes_on() {
     local before; before=$(acknowledged); sleep 2
     [ "$(acknowledged)" -gt "$before" ]
 }
+
+cassandra_address() { docker inspect -f '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}:9042' "$(containers cassandra | head -1)"; }
 
 # Its process, not its container: docker starts a container again whose process ended, but not one that it was told to kill.
 crash_the_broker() {

@@ -27,7 +27,7 @@ pub struct Asked {
     /// Where the ledger is written
     #[arg(long)]
     folder: PathBuf,
-    /// The load ends when this file exists
+    /// The load ends when this file exists; it names where Cassandra is then
     #[arg(long)]
     until: PathBuf,
 }
@@ -38,14 +38,15 @@ const BEGIN_MAX: Duration = Duration::from_secs(120);
 
 pub async fn tell(asked: &Asked) -> anyhow::Result<()> {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let outside = connect(asked).await?;
+    let outside = connect(asked, &asked.cassandra).await?;
     let mut story = tokio::time::timeout(BEGIN_MAX, Story::begin(&outside, "story")).await??;
     story.load(story.events());
     while !asked.until.exists() {
         tokio::time::sleep(LOOK_AGAIN).await;
     }
     // What was broken may have other addresses now.
-    let afterwards = connect(asked).await?;
+    let cassandra = std::fs::read_to_string(&asked.until)?;
+    let afterwards = connect(asked, cassandra.trim()).await?;
     story.look_from(&afterwards);
     let report = story.check(By::Console, 2 * REST_MAX).await?;
     if !report.is_clean() {
@@ -55,11 +56,12 @@ pub async fn tell(asked: &Asked) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn connect(asked: &Asked) -> anyhow::Result<Outside> {
+/// The driver goes where Cassandra says that it is, so `cassandra` is that address and not one that is forwarded to it.
+async fn connect(asked: &Asked, cassandra: &str) -> anyhow::Result<Outside> {
     Ok(Outside {
         producer: asked.producer.clone(),
         cluster: Cluster::new(asked.kafka.as_str()),
-        cassandra: Cassandra::connect_now(&asked.cassandra).await.context("connect to Cassandra")?,
+        cassandra: Cassandra::connect_now(cassandra).await.context("connect to Cassandra")?,
         analytics: postgres::connect_now(&asked.postgres, &Secret::new(asked.password.clone())).await?,
         http: test_support::http(),
         folder: asked.folder.clone(),
