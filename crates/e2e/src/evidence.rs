@@ -98,8 +98,9 @@ fn of_run(run: &str, values: Vec<Value>) -> anyhow::Result<Vec<Message>> {
 /// more time where it saw less than there is.
 pub async fn console(outside: &Outside, topic: &str) -> anyhow::Result<Vec<Value>> {
     let holds_something = outside.cluster.ends(topic, End::Stable).await?.0.values().any(|end| *end > 0);
+    let console = outside.console()?;
     for silence in [10, 30, 60] {
-        let printed = outside.console()?.read(topic, Duration::from_secs(silence)).await?;
+        let printed = console.read(topic, Duration::from_secs(silence)).await?;
         if !printed.is_empty() || !holds_something {
             let record = |record: Printed| (record.partition, record.offset, record.value);
             return Ok(printed.into_iter().map(record).collect());

@@ -1,6 +1,6 @@
 //! DAGs that follow DAGs, over all pipelines.
 
-use crate::{Pipeline, Problem};
+use crate::{Pipeline, Problem, graph};
 use std::collections::BTreeMap;
 
 /// Each DAG with those that it follows.
@@ -21,7 +21,9 @@ pub(crate) fn problems(pipelines: &[Pipeline]) -> Vec<Problem> {
         for unknown in dag.settings.after_dag.iter().filter(|name| !upstreams.contains_key(name.as_str())) {
             say(format!("after_dag names the DAG \"{unknown}\", which no pipeline has: check its spelling"));
         }
-        if leads_to(&dag.name, &dag.name, &upstreams, upstreams.len()) {
+        let follows = |name: &str| upstreams.get(name).into_iter().flat_map(|all| all.iter());
+        let upstream = graph::reach([dag.name.as_str()], |name| follows(name).map(String::as_str));
+        if upstream.contains(dag.name.as_str()) {
             say(format!(
                 "\"{}\" follows itself: its after_dag leads back to it, and it would run for ever",
                 dag.name
@@ -29,24 +31,4 @@ pub(crate) fn problems(pipelines: &[Pipeline]) -> Vec<Problem> {
         }
     }
     problems
-}
-
-/// Whether `to` is upstream of `from`, over at most so many steps: no path without a circle is longer than there are DAGs.
-fn leads_to(to: &str, from: &str, upstreams: &Upstreams<'_>, steps: usize) -> bool {
-    let mut reached = vec![from];
-    for _ in 0..steps {
-        let mut next: Vec<&str> = reached
-            .iter()
-            .filter_map(|dag| upstreams.get(dag))
-            .flat_map(|all| all.iter())
-            .map(String::as_str)
-            .collect();
-        next.sort_unstable();
-        next.dedup();
-        if next.contains(&to) {
-            return true;
-        }
-        reached = next;
-    }
-    false
 }

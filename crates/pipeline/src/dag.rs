@@ -1,6 +1,6 @@
 //! DAGs: what runs when, and in which order.
 
-use crate::{Params, Task};
+use crate::{Params, Task, graph};
 use chrono::{DateTime, Utc};
 use schedule::{Calendar, Catchup, OnUnpause, Overlap, RunImmediately, Schedule, ScheduleError, Timetable};
 use serde::Deserialize;
@@ -94,12 +94,8 @@ impl Dag {
 
     /// The tasks that have ended when `task` runs.
     pub fn ancestors<'a>(&'a self, task: &'a str) -> BTreeSet<&'a str> {
-        let mut found = BTreeSet::new();
-        let mut open = vec![task];
-        while let Some(parents) = open.pop().and_then(|name| self.tasks.get(name)).map(|task| &task.after) {
-            open.extend(parents.iter().map(String::as_str).filter(|parent| found.insert(*parent)));
-        }
-        found
+        let parents = |name: &str| self.tasks.get(name).into_iter().flat_map(|task| &task.after);
+        graph::reach([task], |name| parents(name).map(String::as_str))
     }
 
     /// The tasks in an order in which every parent stands before its children; a task of a cycle where there is one.

@@ -10,6 +10,7 @@ mod dag;
 pub mod diff;
 mod duration;
 mod file;
+pub mod graph;
 mod job;
 pub mod param;
 mod problem;

@@ -3,6 +3,7 @@
 use crate::{NewRun, Queue, finish, run, run::lock};
 use chrono::{DateTime, Utc};
 use model::{RunState, TaskState};
+use pipeline::graph;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sqlx::{FromRow, PgConnection, Row, postgres::PgRow};
@@ -73,6 +74,7 @@ impl Queue {
         if known {
             let what = if paused { "pause" } else { "unpause" };
             record(&mut transaction, by, what, On::dag(dag), Value::Null).await?;
+            finish::notify_chores(&mut transaction).await?;
         }
         transaction.commit().await?;
         Ok(known)
@@ -106,7 +108,7 @@ impl Queue {
             .await?
             .rows_affected();
         if cleared > 0 {
-            let dag = reopen(&mut transaction, run_id).await?;
+            let dag = go_on(&mut transaction, run_id, REOPEN).await?;
             let detail = json!({ "tasks": names, "only_failed": which.only_failed, "cleared": cleared });
             record(&mut transaction, by, "clear", On::run(&dag, run_id), detail).await?;
             finish::notify_stop(&mut transaction, run_id).await?;
@@ -135,7 +137,7 @@ impl Queue {
             .await?;
         let marked = row.try_get::<i64, _>("marked")? > 0;
         if marked {
-            let dag = judge_again(&mut transaction, run_id).await?;
+            let dag = go_on(&mut transaction, run_id, JUDGE_AGAIN).await?;
             let detail = json!({ "state": state });
             let on = On { task: Some(task), ..On::run(&dag, run_id) };
             record(&mut transaction, by, "mark", on, detail).await?;
@@ -160,7 +162,7 @@ impl Queue {
             .await?;
         let asking = row.try_get::<i64, _>("decided")? > 0;
         if asking {
-            let dag = judge_again(&mut transaction, run_id).await?;
+            let dag = go_on(&mut transaction, run_id, JUDGE_AGAIN).await?;
             let on = On { task: Some(task), ..On::run(&dag, run_id) };
             record(&mut transaction, by, what, on, Value::Null).await?;
         }
@@ -209,28 +211,21 @@ fn reach<'a>(tasks: &'a [String], steps: impl Iterator<Item = (&'a str, &'a str)
     for (from, to) in steps {
         next.entry(from).or_default().push(to);
     }
-    let mut found = BTreeSet::new();
-    let mut open: Vec<&str> = tasks.iter().map(String::as_str).collect();
-    while let Some(at) = open.pop() {
-        open.extend(next.get(at).into_iter().flatten().filter(|to| found.insert(**to)));
-    }
-    found
+    graph::reach(tasks.iter().map(String::as_str), |at| next.get(at).into_iter().flatten().copied())
 }
 
 /// A cleared run goes on: at once where it is open, else when its DAG has a place for it.
-async fn reopen(connection: &mut PgConnection, run_id: Uuid) -> Result<String, sqlx::Error> {
-    let row = sqlx::query(include_str!("sql/reopen.sql")).bind(run_id).fetch_one(&mut *connection).await?;
-    if row.try_get::<String, _>("state")? == RunState::Running.as_str() {
-        finish::settle(connection, run_id).await?;
-    }
-    finish::notify(connection, run_id).await?;
-    row.try_get("dag")
-}
+const REOPEN: &str = include_str!("sql/reopen.sql");
+/// What follows from a mark: a run that had ended ends as its leaves are now.
+const JUDGE_AGAIN: &str = include_str!("sql/judge_again.sql");
 
-/// What follows from a mark: children are judged, and a run that had ended ends as its leaves are now.
-async fn judge_again(connection: &mut PgConnection, run_id: Uuid) -> Result<String, sqlx::Error> {
-    let row =
-        sqlx::query(include_str!("sql/judge_again.sql")).bind(run_id).fetch_one(&mut *connection).await?;
+/// Gives a run the state that `statement` finds for it, and judges the children of what has changed. Answers its DAG.
+async fn go_on(
+    connection: &mut PgConnection,
+    run_id: Uuid,
+    statement: &'static str,
+) -> Result<String, sqlx::Error> {
+    let row = sqlx::query(statement).bind(run_id).fetch_one(&mut *connection).await?;
     if row.try_get::<String, _>("state")? == RunState::Running.as_str() {
         finish::settle(connection, run_id).await?;
     }

@@ -184,6 +184,7 @@ pub(crate) async fn end(
         .await?;
     finish::notify(connection, run_id).await?;
     finish::notify_stop(connection, run_id).await?;
+    finish::notify_chores(connection).await?;
     row.try_get("dag").map(Some)
 }
 
@@ -225,17 +226,11 @@ pub(crate) async fn create(connection: &mut PgConnection, new: &NewRun) -> Resul
         .bind(new.max_active_runs as i32)
         .bind(new.timeout_seconds)
         .bind(new.expected_in_seconds)
+        .bind(new.interval.map(|(from, _)| from))
+        .bind(new.interval.map(|(_, to)| to))
         .execute(&mut *connection)
         .await?;
     insert_tasks(connection, id, new).await?;
-    if let Some((from, to)) = new.interval {
-        sqlx::query("UPDATE run SET interval_start = $2, interval_end = $3 WHERE id = $1")
-            .bind(id)
-            .bind(from)
-            .bind(to)
-            .execute(&mut *connection)
-            .await?;
-    }
     match &new.skipped {
         Some(reason) => skip(connection, id, reason).await?,
         None => drop(admit(connection, &new.dag, new.max_active_runs).await?),

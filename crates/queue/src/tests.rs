@@ -77,6 +77,10 @@ async fn play(queue: &Queue, shape: &str, bad: &[&str]) -> (RunState, Vec<TaskSt
 async fn play_run(queue: &Queue, run: &NewRun, bad: &[&str]) -> (RunState, Vec<TaskState>) {
     let (id, new) = queue.create(run).await.unwrap();
     assert!(new);
+    play_on(queue, id, bad).await
+}
+
+async fn play_on(queue: &Queue, id: uuid::Uuid, bad: &[&str]) -> (RunState, Vec<TaskState>) {
     loop {
         let claims = queue.claim("me", LEASE, 10).await.unwrap();
         if claims.is_empty() {

@@ -1,5 +1,6 @@
 //! When a failed task is tried again.
 
+use model::Retry;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -28,17 +29,11 @@ pub enum Backoff {
 impl RetryPolicy {
     /// The wait after `tries` failed ones, or nothing when that was the last one. `random` is in `[0, 1)`.
     pub fn wait(&self, tries: u32, random: f64) -> Option<Duration> {
-        if tries > self.retries {
-            return None;
-        }
-        let full = match self.backoff {
+        let cap = match self.backoff {
             Backoff::Constant => self.delay,
-            // Beyond 2^20 any cap is reached.
-            Backoff::Exponential => {
-                self.delay.saturating_mul(1 << tries.saturating_sub(1).min(20)).min(self.delay_max)
-            }
+            Backoff::Exponential => self.delay_max,
         };
         let sure = 1.0 - self.jitter.clamp(0.0, 1.0) * random.clamp(0.0, 1.0);
-        Some(full.mul_f64(sure).max(model::retry::FLOOR))
+        Retry::new(self.retries.saturating_add(1), self.delay, cap).delay(tries, sure)
     }
 }

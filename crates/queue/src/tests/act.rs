@@ -5,18 +5,7 @@ use super::*;
 /// Runs the run to its end; tasks named in `bad` fail. Answers the run's state and its tasks' in order of name.
 async fn go_on(queue: &Queue, id: uuid::Uuid, bad: &[&str]) -> (RunState, Vec<TaskState>) {
     queue.admit("d", 1).await.unwrap();
-    loop {
-        let claims = queue.claim("me", LEASE, 10).await.unwrap();
-        if claims.is_empty() {
-            break;
-        }
-        for claim in claims {
-            let ending = if bad.contains(&claim.task.as_str()) { failed() } else { success() };
-            queue.finish(&claim, &ending).await.unwrap();
-        }
-    }
-    let states = queue.tasks(id).await.unwrap().into_iter().map(|task| task.state).collect();
-    (queue.run(id).await.unwrap().unwrap().state, states)
+    play_on(queue, id, bad).await
 }
 
 #[tokio::test]

@@ -7,9 +7,13 @@ use axum::{
     extract::{Path, Query, State},
     routing::get,
 };
-use pipeline::{Bundle, diff, published};
+use pipeline::{
+    Bundle, diff,
+    published::{self, Version},
+};
 use serde::Deserialize;
 use serde_json::json;
+use sqlx::PgPool;
 
 pub fn routes() -> Router<Outside> {
     Router::new()
@@ -46,14 +50,19 @@ pub async fn differences(
     Path(pipeline): Path<String>,
     Query(between): Query<Between>,
 ) -> Answer {
-    let from = named(&outside, &pipeline, &between.from).await?;
-    let to = named(&outside, &pipeline, &between.to).await?;
+    let pool = outside.queue.pool();
+    let known = published::versions(pool, &pipeline, VERSIONS_MAX).await?;
+    let from = named(pool, &pipeline, &known, &between.from).await?;
+    let to = named(pool, &pipeline, &known, &between.to).await?;
     Ok(Json(json!({ "from": from.hash(), "to": to.hash(), "files": diff::diff(&from, &to) })))
 }
 
-async fn named(outside: &Outside, pipeline: &str, beginning: &str) -> Result<Bundle, super::Problem> {
-    let pool = outside.queue.pool();
-    let known = published::versions(pool, pipeline, VERSIONS_MAX).await?;
+async fn named(
+    pool: &PgPool,
+    pipeline: &str,
+    known: &[Version],
+    beginning: &str,
+) -> Result<Bundle, super::Problem> {
     let mut fitting = known.iter().filter(|version| version.version.starts_with(beginning));
     let bundle = match (fitting.next(), fitting.next()) {
         (Some(one), None) => published::bundle(pool, pipeline, &one.version).await?,
