@@ -48,7 +48,7 @@ pub struct Outcome {
 
 /// Starts a fleet, kills, checks, stops the fleet. What `millrace bench chaos` calls.
 pub async fn run(kills: usize, seed: u64) -> anyhow::Result<Outcome> {
-    let fleet = Fleet::start("chaos").await?;
+    let fleet = Fleet::start("chaos", 1).await?;
     on(&fleet, kills, seed, By::Console).await
 }
 

@@ -59,15 +59,15 @@ pub const OURS: [(&str, &str); 9] = [
 const READY_MAX: Duration = Duration::from_secs(180);
 
 impl Fleet {
-    /// Starts all and waits until all is ready. `name` keeps folders apart.
-    pub async fn start(name: &str) -> anyhow::Result<Self> {
-        let place = Place::prepare(name)?;
+    /// Starts all, with so many brokers, and waits until all is ready. `name` keeps folders apart.
+    pub async fn start(name: &str, brokers: u16) -> anyhow::Result<Self> {
+        let place = Place::prepare(name, brokers)?;
         place.millrace(&["up", "--detach", "--only", "servers"])?;
         let password = Secret::new(std::fs::read_to_string(place.password_file())?.trim().to_owned());
         let database = |name| place.postgres_url(name);
         let outside = Outside {
             producer: place.url("producer"),
-            cluster: Cluster::new(place.address("kafka")),
+            cluster: Cluster::new(place.bootstrap()),
             cassandra: Cassandra::connect_now(&place.address("cassandra")).await?,
             analytics: postgres::connect(&database("analytics"), &password).await?,
             http: test_support::http(),

@@ -15,6 +15,8 @@ pub struct Place {
     pub home: PathBuf,
     pub config: PathBuf,
     ports: BTreeMap<&'static str, u16>,
+    /// The first broker's port is that of `kafka`, the others' follow it.
+    brokers: u16,
 }
 
 const SERVERS: [&str; 6] = ["zookeeper", "kafka", "cassandra", "cassandra_storage", "registry", "postgres"];
@@ -32,13 +34,12 @@ fn binaries() -> anyhow::Result<PathBuf> {
 
 impl Place {
     /// Free ports, and a configuration with the pipelines of the fault tests. What an earlier run left is wiped.
-    pub fn prepare(name: &str) -> anyhow::Result<Self> {
+    pub fn prepare(name: &str, brokers: u16) -> anyhow::Result<Self> {
         let binaries = fs::canonicalize(binaries()?)?;
         let folder = binaries.parent().context("a target folder")?.join("test-faults").join(name);
         let (home, config) = (folder.join("home"), folder.join("config"));
         let names: Vec<&'static str> = SERVERS.into_iter().chain(super::OURS.map(|(name, _)| name)).collect();
-        let ports = names.iter().copied().zip(servers::free_ports(names.len())?).collect();
-        let place = Self { binaries, folder, home, config, ports };
+        let place = Self { binaries, folder, home, config, ports: ports(&names, brokers)?, brokers };
         // Where there was nothing to stop, there is no configuration to stop it by either.
         let _ = place.millrace(&["down", "--wipe"]);
         place.configure()?;
@@ -68,6 +69,7 @@ impl Place {
         for server in SERVERS {
             command.env(format!("MILLRACE_PORTS_{}", server.to_uppercase()), self.port(server).to_string());
         }
+        command.env("MILLRACE_SERVERS_BROKERS", self.brokers.to_string());
         let output = command.output().context("run millrace")?;
         if !output.status.success() {
             bail!("millrace {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr));
@@ -81,6 +83,12 @@ impl Place {
 
     pub fn address(&self, name: &str) -> String {
         servers::local(self.port(name))
+    }
+
+    /// `host:port` of each broker.
+    pub fn bootstrap(&self) -> String {
+        let brokers = (0..self.brokers).map(|broker| servers::local(self.port("kafka") + broker));
+        brokers.collect::<Vec<_>>().join(",")
     }
 
     pub fn url(&self, name: &str) -> String {
@@ -105,7 +113,7 @@ impl Place {
         vec![
             ("MILLRACE_NAME", name.into()),
             ("MILLRACE_LISTEN", self.address(name)),
-            ("MILLRACE_KAFKA_BOOTSTRAP", self.address("kafka")),
+            ("MILLRACE_KAFKA_BOOTSTRAP", self.bootstrap()),
             ("MILLRACE_REGISTRY_URL", format!("{}{}", self.url("registry"), servers::REGISTRY_API)),
             ("MILLRACE_POSTGRES_URL", self.postgres_url("millrace")),
             ("MILLRACE_POSTGRES_PASSWORD_FILE", password.clone()),
@@ -121,4 +129,17 @@ impl Place {
             ("MILLRACE_SLOW", "3s".into()),
         ]
     }
+}
+
+/// A free port for each name. Brokers stand side by side, from that of `kafka` on.
+fn ports(names: &[&'static str], brokers: u16) -> anyhow::Result<BTreeMap<&'static str, u16>> {
+    let side_by_side = usize::from(brokers);
+    let mut free = servers::free_ports(names.len() + 8 * side_by_side)?;
+    let first = free
+        .windows(side_by_side)
+        .position(|some| some.windows(2).all(|two| two[0] + 1 == two[1]))
+        .context("find free ports side by side")?;
+    let kafka = free.drain(first..first + side_by_side).next().context("at least one broker")?;
+    let others = names.iter().copied().filter(|name| *name != "kafka");
+    Ok(others.zip(free).chain([("kafka", kafka)]).collect())
 }

@@ -53,7 +53,8 @@ const STORIES: [(&str, Tell); 16] = [
 async fn nothing_is_lost_or_doubled_whatever_breaks() {
     let asked = std::env::var("MILLRACE_FAULTS").unwrap_or_default();
     let is_asked = |name: &str| asked.is_empty() || asked.split(',').any(|one| one == name);
-    let fleet = timeout(STORY_MAX, Fleet::start("faults")).await.expect("the fleet starts in time").unwrap();
+    let fleet =
+        timeout(STORY_MAX, Fleet::start("faults", 1)).await.expect("the fleet starts in time").unwrap();
     let mut failed = vec![];
     for (name, tell) in STORIES.into_iter().filter(|(name, _)| is_asked(name)) {
         let started = Instant::now();
