@@ -1,11 +1,12 @@
 # What a newcomer types. `make up` starts everything, `make test` tests everything on the same real servers.
-.PHONY: help up down test test-compose check bench deps deps-test fmt
+.PHONY: help up down test test-compose fuzz check bench deps deps-test fmt
 
 help:
 	@echo "make up      gets what is missing, builds (release), starts everything, shows where to look"
 	@echo "make down    stops what 'make up' started"
 	@echo "make test    builds (dev), starts the real servers once, runs every test on them, stops them"
 	@echo "make test-compose  the same in containers: docker-compose.yml, started, broken, stopped (root; after make test)"
+	@echo "make fuzz    builds the fuzz targets of crates/fuzz and runs each for a minute"
 	@echo "make check   format, lints, and the configuration that ships"
 	@echo "make bench   builds (release) and runs every benchmark, each on a stack of its own"
 	@echo "make deps    installs the system packages that are missing (Debian; elsewhere it says what to install)"
@@ -29,6 +30,16 @@ test-compose:
 	cargo build --workspace --all-targets
 	docker/install.sh
 	docker/test-compose.sh; ended=$$?; docker/install.sh stop; exit $$ended
+
+FUZZ_TARGETS = page avro wire config cron
+FUZZ_SECONDS = 60
+
+fuzz: deps
+	cargo fuzz --version >/dev/null 2>&1 || cargo install --locked cargo-fuzz
+	for target in $(FUZZ_TARGETS); do \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir crates/fuzz --sanitizer none $$target -- \
+			-max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 || exit 1; \
+	done
 
 check:
 	cargo fmt --check

@@ -19,6 +19,8 @@ mod trouble;
 mod variables;
 
 pub use config::Config;
+pub use page::{Page, PageError};
+pub use shape::shape;
 
 use fetch::Fetcher;
 use service::Service;
