@@ -1,7 +1,7 @@
 //! `millrace up`: one supervisor, all processes its children.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use indicatif::MultiProgress;
@@ -198,9 +198,10 @@ fn stack(plan: &Plan, processes: &[Process]) -> Result<Stack, Failure> {
 
 /// Writes `stack.json` right after every start: the only trace of a child when this process is killed.
 fn recorder(plan: &Plan, stack: Stack) -> servers::Record {
-    let home = plan.home.clone();
+    // Processes start side by side, and the file is written anew each time: one at a time.
+    let (home, stack) = (plan.home.clone(), Mutex::new(stack));
     Arc::new(move |states| {
-        let mut stack = stack.clone();
+        let mut stack = stack.lock().unwrap_or_else(PoisonError::into_inner);
         stack.record(states);
         if let Err(error) = stack.write(&home) {
             eprintln!("millrace: {error}");
