@@ -53,6 +53,7 @@ main() {
     await 60 "three workers go on" workers_are 3
     v2 up -d --scale worker=1 > /dev/null 2>&1
     await 90 "one worker does it all" workers_are 1
+    move_cassandra
     subjects=$(subjects)
 
     echo "== down, and up by docker-compose $(docker-compose version --short)"
@@ -172,6 +173,24 @@ crash_the_broker() {
     await 120 "the broker is healthy again" is_healthy "$broker"
     await 60 "records are taken again" sender_goes_on
 }
+
+# Its container is made anew and gets another address: somebody else has the old one by then. The sink must find it by its name.
+move_cassandra() {
+    local old image other rows
+    old=$(cassandra_address)
+    image=$(docker inspect -f '{{.Config.Image}}' "$(containers cassandra)")
+    v2 rm -sf cassandra > /dev/null 2>&1
+    other=$(docker run -d --rm --network "${COMPOSE_PROJECT_NAME}_default" --entrypoint sleep "$image" 600)
+    v2 up -d --no-deps cassandra > /dev/null 2>&1
+    await 90 "Cassandra is healthy again" is_healthy "$(containers cassandra)"
+    [ "$(cassandra_address)" != "$old" ] || fail "Cassandra has its old address: nothing was tried"
+    rows=$(event_rows)
+    await 60 "rows arrive where Cassandra is now" more_rows_than "$rows"
+    docker rm -f "$other" > /dev/null
+}
+
+event_rows() { inside cassandra cqlsh -e 'SELECT count(*) FROM millrace.events_by_id' | grep -oE '^ +[0-9]+' | tr -d ' '; }
+more_rows_than() { [ "$(event_rows)" -gt "$1" ]; }
 
 restarted_or_down() { [ "$(docker inspect -f '{{.RestartCount}}' "$1")" -gt 0 ]; }
 is_healthy() { [ "$(docker inspect -f '{{.State.Health.Status}}' "$1")" = healthy ]; }
