@@ -5,6 +5,7 @@ mod rows;
 pub use rows::Answer;
 pub use scylla;
 
+use futures::future::BoxFuture;
 use scylla::{
     client::{execution_profile::ExecutionProfile, session::Session, session_builder::SessionBuilder},
     statement::Consistency,
@@ -49,7 +50,11 @@ impl Cassandra {
     }
 
     /// Connects once.
-    pub async fn connect_now(hosts: &str) -> Result<Self, CassandraError> {
+    pub fn connect_now(hosts: &str) -> BoxFuture<'_, Result<Self, CassandraError>> {
+        Box::pin(Self::try_connect(hosts))
+    }
+
+    async fn try_connect(hosts: &str) -> Result<Self, CassandraError> {
         let profile = ExecutionProfile::builder()
             .consistency(Consistency::LocalQuorum)
             .request_timeout(Some(ANSWER_MAX))

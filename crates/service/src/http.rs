@@ -11,13 +11,20 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use futures::{StreamExt, stream};
+use futures::{StreamExt, future::BoxFuture, stream};
 use std::{io, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 impl Service {
     /// Serves `routes` and `/livez`, `/readyz`, `/metrics` on `listen` until the process is to end.
-    pub async fn serve(&self, listen: &str, routes: Router) -> anyhow::Result<()> {
+    ///
+    /// Boxed, as other futures that many programs await: a future is compiled where it becomes one of a box or a program, and this way
+    /// the server is compiled here, once, and not with each program.
+    pub fn serve<'a>(&'a self, listen: &'a str, routes: Router) -> BoxFuture<'a, anyhow::Result<()>> {
+        Box::pin(self.serve_all(listen, routes))
+    }
+
+    async fn serve_all(&self, listen: &str, routes: Router) -> anyhow::Result<()> {
         let listener = tokio::net::TcpListener::bind(listen).await.with_context(|| {
             format!("cannot listen on {listen}: stop what holds the port, or change `listen` in its file under config/")
         })?;
