@@ -38,7 +38,7 @@ pub async fn run(
     while !service.shutdown.is_cancelled() {
         tick.tick().await;
         let current = published.borrow().clone();
-        match round(&pool, config, &current).await {
+        match postgres::answered(round(&pool, config, &current)).await {
             Ok(mut next) => {
                 measure(&mut next.slots, &lags.borrow(), &mut rates);
                 service.health.good("rounds");

@@ -1,6 +1,7 @@
 //! Published pipelines: the scheduler writes them, everybody else reads them, from PostgreSQL.
 
 use crate::{Bundle, Pipeline, Problem};
+use futures::future::BoxFuture;
 use model::Secret;
 use postgres::{PgPool, PostgresError};
 use sqlx::Row;
@@ -167,27 +168,29 @@ pub async fn problems(pool: &PgPool) -> Result<Vec<Problem>, sqlx::Error> {
 
 /// What every process that works by published pipelines begins with: the metadata, up to date, and what is current. PostgreSQL is
 /// waited for.
-pub async fn begin(
-    url: &str,
-    password: &Secret,
-) -> Result<(PgPool, watch::Receiver<Published>), PostgresError> {
-    let pool = postgres::connect(url, password).await?;
-    postgres::migrate(&pool).await?;
-    let published = watch(pool.clone()).await;
-    Ok((pool, published))
+pub fn begin<'a>(url: &'a str, password: &'a Secret) -> BoxFuture<'a, Result<Begun, PostgresError>> {
+    Box::pin(async {
+        let pool = postgres::connect(url, password).await?;
+        postgres::migrate(&pool).await?;
+        let published = watch(pool.clone()).await;
+        Ok((pool, published))
+    })
 }
+
+/// The metadata, and what is current.
+pub type Begun = (PgPool, watch::Receiver<Published>);
 
 /// Follows what is current for as long as the receiver lives. The first value is what is current now.
 pub async fn watch(pool: PgPool) -> watch::Receiver<Published> {
     let (sender, receiver) = watch::channel(Published::default());
-    if let Ok((published, _)) = current(&pool).await {
+    if let Ok((published, _)) = postgres::answered(current(&pool)).await {
         sender.send_replace(published);
     }
     tokio::spawn(async move {
         let mut hints = postgres::listen(&pool, CHANNEL).await.ok();
         while !sender.is_closed() {
             wait_for_hint(&mut hints).await;
-            match current(&pool).await {
+            match postgres::answered(current(&pool)).await {
                 Ok((published, problems)) => {
                     problems
                         .iter()

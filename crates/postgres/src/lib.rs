@@ -8,6 +8,7 @@ pub use hints::{Hints, listen};
 pub use migrate::migrate;
 pub use sqlx::PgPool;
 
+use futures::future::BoxFuture;
 use model::Secret;
 use sqlx::{
     Connection, PgConnection,
@@ -31,11 +32,17 @@ pub const CONNECTIONS_MAX: u32 = 8;
 /// A connection that nobody has used for so long is closed: each is a process of the server with memory of its own.
 const IDLE_MAX: Duration = Duration::from_secs(20);
 const ACQUIRE_MAX: Duration = Duration::from_secs(10);
+/// Of a step of a few statements. Waiting for a connection and for locks is in it.
+pub const ANSWER_MAX: Duration = Duration::from_secs(20);
 const SOUND_MAX: Duration = Duration::from_secs(5);
 const TRY_AGAIN: Duration = Duration::from_millis(250);
 
 /// Connects, and waits for as long as the server is away. Makes the database where it does not exist.
-pub async fn connect(url: &str, password: &Secret) -> Result<PgPool, PostgresError> {
+pub fn connect<'a>(url: &'a str, password: &'a Secret) -> BoxFuture<'a, Result<PgPool, PostgresError>> {
+    Box::pin(wait_for(url, password))
+}
+
+async fn wait_for(url: &str, password: &Secret) -> Result<PgPool, PostgresError> {
     let options = options(url, password)?;
     let mut told = false;
     loop {
@@ -53,9 +60,11 @@ pub async fn connect(url: &str, password: &Secret) -> Result<PgPool, PostgresErr
 }
 
 /// Connects once.
-pub async fn connect_now(url: &str, password: &Secret) -> Result<PgPool, PostgresError> {
-    let options = options(url, password)?;
-    try_connect(&options).await.map_err(|cause| PostgresError::Unreachable { url: url.to_owned(), cause })
+pub fn connect_now<'a>(url: &'a str, password: &'a Secret) -> BoxFuture<'a, Result<PgPool, PostgresError>> {
+    Box::pin(async {
+        let options = options(url, password)?;
+        try_connect(&options).await.map_err(|cause| PostgresError::Unreachable { url: url.to_owned(), cause })
+    })
 }
 
 fn options(url: &str, password: &Secret) -> Result<PgConnectOptions, PostgresError> {
@@ -74,8 +83,24 @@ async fn try_connect(options: &PgConnectOptions) -> Result<PgPool, sqlx::Error> 
 /// Whether a connection that comes back may be used again. Who gave up waiting for an answer leaves one that still waits, and the
 /// pool itself would wait with it: eight of those, and nobody gets a connection any more.
 async fn is_sound(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let silent = |_| sqlx::Error::Io(std::io::ErrorKind::TimedOut.into());
-    tokio::time::timeout(SOUND_MAX, connection.ping()).await.map_err(silent)?.map(|()| true)
+    within(SOUND_MAX, connection.ping()).await.map(|()| true)
+}
+
+/// A step at the database, of whatever statements. One that gets no answer within [`ANSWER_MAX`] ends as an error: a network can be
+/// silent for ever.
+pub async fn answered<T, E: From<sqlx::Error>>(step: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    within(ANSWER_MAX, step).await
+}
+
+async fn within<T, E: From<sqlx::Error>>(
+    limit: Duration,
+    step: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let silent = |_| {
+        let told = format!("PostgreSQL gave no answer within {} s", limit.as_secs());
+        sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, told))
+    };
+    tokio::time::timeout(limit, step).await.map_err(silent)?
 }
 
 const INVALID_CATALOG_NAME: &str = "3D000";

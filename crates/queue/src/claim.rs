@@ -13,6 +13,8 @@ pub struct Claim {
     pub task: String,
     /// Names this claim in every write of its result.
     pub attempt_id: Uuid,
+    /// Who has it.
+    pub holder: String,
     /// Tries that were begun, this one included.
     pub attempt: i32,
     /// Of them, those since the task was last cleared: what retries are counted by.
@@ -63,7 +65,7 @@ impl Queue {
             .await?;
         let next: Option<f64> = sqlx::query(NEXT).fetch_one(&mut *transaction).await?.try_get("seconds")?;
         transaction.commit().await?;
-        let claims = rows.iter().map(claim).collect::<Result<_, _>>()?;
+        let claims = rows.iter().map(|row| claim(row, holder)).collect::<Result<_, _>>()?;
         Ok((claims, next.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok())))
     }
 
@@ -76,11 +78,12 @@ impl Queue {
     }
 }
 
-fn claim(row: &PgRow) -> Result<Claim, sqlx::Error> {
+fn claim(row: &PgRow, holder: &str) -> Result<Claim, sqlx::Error> {
     Ok(Claim {
         run_id: row.try_get("run_id")?,
         task: row.try_get("name")?,
         attempt_id: row.try_get("attempt_id")?,
+        holder: holder.to_owned(),
         attempt: row.try_get("attempt")?,
         tries: u32::try_from(row.try_get::<i32, _>("attempt")? - row.try_get::<i32, _>("tries_before")?)
             .unwrap_or_default(),

@@ -1,6 +1,6 @@
 //! The DAGs that are known, and when they are due.
 
-use crate::{NewRun, Queue, run};
+use crate::{NewRun, Queue, finish, run};
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, Row, postgres::PgRow};
 use std::time::Duration;
@@ -38,6 +38,9 @@ impl<'r> FromRow<'r, PgRow> for DagRow {
     }
 }
 
+/// What is due is looked at in parts: each part is in memory, and the others' turn comes between.
+const DUE_MAX: i64 = 1_000;
+
 impl Queue {
     /// All DAGs that are not retired, by name.
     pub async fn dags(&self) -> Result<Vec<DagRow>, sqlx::Error> {
@@ -65,13 +68,14 @@ impl Queue {
             .bind(&names)
             .execute(&mut *transaction)
             .await?;
+        finish::notify_chores(&mut transaction).await?;
         transaction.commit().await
     }
 
-    /// DAGs to look at now, and the database's time.
+    /// DAGs to look at now, [`DUE_MAX`] at most, and the database's time.
     pub async fn due(&self) -> Result<(Vec<DagRow>, DateTime<Utc>), sqlx::Error> {
-        let statement = "SELECT * FROM dag WHERE NOT retired AND NOT paused AND next_at <= now() ORDER BY next_at LIMIT 100";
-        let dags = sqlx::query_as(statement).fetch_all(&self.pool).await?;
+        let statement = "SELECT * FROM dag WHERE NOT retired AND NOT paused AND next_at <= now() ORDER BY next_at LIMIT $1";
+        let dags = sqlx::query_as(statement).bind(DUE_MAX).fetch_all(&self.pool).await?;
         let now =
             sqlx::query("SELECT clock_timestamp() AS now").fetch_one(&self.pool).await?.try_get("now")?;
         Ok((dags, now))

@@ -1,6 +1,6 @@
 //! Ending a task: its state, its children's counters, and the run's end. One transaction.
 
-use crate::{CHANNEL, Claim, Queue, STOP_CHANNEL, run::lock};
+use crate::{CHANNEL, CHORES_CHANNEL, Claim, Hint, Queue, STOP_CHANNEL, run::lock};
 use model::{ParentCounts, RunState, TaskState, TriggerRule, Verdict};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use std::time::Duration;
@@ -48,7 +48,8 @@ impl Queue {
             if let Some(state) = final_state(ending) {
                 propagate(&mut transaction, claim.run_id, vec![(claim.task.clone(), state)]).await?;
             }
-            notify(&mut transaction, claim.run_id).await?;
+            let hint = Hint { run_id: claim.run_id, holder: Some(&claim.holder) };
+            tell(&mut transaction, CHANNEL, hint).await?;
         }
         transaction.commit().await?;
         Ok(taken)
@@ -197,28 +198,38 @@ pub(crate) async fn end_if_done(connection: &mut PgConnection, run_id: Uuid) -> 
         .bind(run_id)
         .bind(RunState::Success.as_str())
         .bind(RunState::Failed.as_str())
-        .fetch_optional(connection)
+        .fetch_optional(&mut *connection)
         .await?;
     if let Some(row) = ended {
         let state: String = row.try_get("state")?;
         tracing::info!(run.id = %run_id, "run ended: {state}");
+        notify_chores(connection).await?;
     }
     Ok(())
 }
 
 pub(crate) async fn notify(connection: &mut PgConnection, run_id: Uuid) -> Result<(), sqlx::Error> {
-    hint(connection, CHANNEL, run_id).await
+    tell(connection, CHANNEL, Hint { run_id, holder: None }).await
 }
 
 /// Tells holders of the run's tasks that some are no longer theirs. Who misses it finds out when it lengthens its leases.
 pub(crate) async fn notify_stop(connection: &mut PgConnection, run_id: Uuid) -> Result<(), sqlx::Error> {
-    hint(connection, STOP_CHANNEL, run_id).await
+    tell(connection, STOP_CHANNEL, run_id).await
 }
 
-async fn hint(connection: &mut PgConnection, channel: &str, run_id: Uuid) -> Result<(), sqlx::Error> {
+/// Tells schedulers that a place is free, or a DAG due: who misses it finds out at the next tick.
+pub(crate) async fn notify_chores(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    tell(connection, CHORES_CHANNEL, "").await
+}
+
+async fn tell(
+    connection: &mut PgConnection,
+    channel: &str,
+    payload: impl ToString,
+) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT pg_notify($1, $2)")
         .bind(channel)
-        .bind(run_id.to_string())
+        .bind(payload.to_string())
         .execute(connection)
         .await
         .map(drop)

@@ -6,9 +6,11 @@
 
 mod act;
 mod after;
+mod chores;
 mod claim;
 mod dags;
 mod finish;
+mod hint;
 mod log;
 mod pools;
 mod read;
@@ -18,9 +20,11 @@ mod why;
 
 pub use act::{ActionRow, By, Clear};
 pub use after::Success;
+pub use chores::Chores;
 pub use claim::Claim;
 pub use dags::DagRow;
 pub use finish::{Ending, Finished};
+pub use hint::Hint;
 pub use pools::Late;
 pub use read::{AttemptRow, LogLine, Notice, RunRow, TaskRow, Which};
 pub use run::{Cause, NewRun, NewTask};
@@ -33,11 +37,14 @@ pub struct Queue {
     pool: PgPool,
 }
 
-/// The channel of the hint that a run has changed; its payload is the run's id.
+/// The channel of the hint that a run has changed; its payload is a [`Hint`].
 pub const CHANNEL: &str = "millrace_runs";
 
 /// The channel of the hint that tasks of a run were taken from who holds them; its payload is the run's id.
 pub const STOP_CHANNEL: &str = "millrace_stop";
+
+/// The channel of the hint that there may be something to do beside tasks: a run has ended, or a DAG is to be looked at.
+pub const CHORES_CHANNEL: &str = "millrace_chores";
 
 impl Queue {
     pub fn new(pool: PgPool) -> Self {

@@ -20,7 +20,7 @@ pub struct Config {
     /// A task whose holder is silent for so long is given to another.
     #[serde(deserialize_with = "model::span::parse")]
     pub lease: Duration,
-    /// How often due times are looked at.
+    /// What may be to do is looked for so often where no hint comes. Due times are met exactly.
     #[serde(deserialize_with = "model::span::parse")]
     pub tick: Duration,
     #[serde(deserialize_with = "model::span::parse")]

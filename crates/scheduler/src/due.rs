@@ -1,47 +1,87 @@
-//! Due times become runs.
+//! Due times become runs; and what else there is to do beside tasks.
 
 use crate::{Config, after, outside::Outside};
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use futures::{TryStreamExt, stream};
 use pipeline::Dag;
 use queue::{Cause, DagRow, NewRun};
 use schedule::{Due, History, Planned};
 use service::Service;
 use std::time::Duration;
 
-/// Looks for due DAGs until the process is to end.
+/// Does what there is to do until the process is to end.
 pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> anyhow::Result<()> {
-    let mut tick = tokio::time::interval(config.tick);
-    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut hints = postgres::listen(outside.queue.pool(), queue::CHORES_CHANNEL).await?;
     while !service.shutdown.is_cancelled() {
-        tick.tick().await;
-        match round(outside).await {
-            Ok(()) => service.health.good("schedule"),
-            Err(cause) => service.health.bad("schedule", format!("due times were not looked at: {cause}")),
+        let next_in = match postgres::answered(round(outside)).await {
+            Ok(next_in) => {
+                service.health.good("schedule");
+                next_in
+            }
+            Err(cause) => {
+                service.health.bad("schedule", format!("due times were not looked at: {cause}"));
+                None
+            }
+        };
+        tokio::select! {
+            () = hints.next() => {}
+            () = tokio::time::sleep(next_in.map_or(config.tick, |next_in| next_in.min(config.tick))) => {}
+            () = service.shutdown.cancelled() => {}
         }
     }
     Ok(())
 }
 
-async fn round(outside: &Outside) -> Result<(), sqlx::Error> {
-    let (dags, now) = outside.queue.due().await?;
-    for row in dags {
-        let pipeline = match outside.version(&row.pipeline, &row.hash).await {
-            Ok(pipeline) => pipeline,
-            Err(reason) => {
-                tracing::warn!(dag = row.name, "{reason}");
-                continue;
-            }
-        };
-        if let Some(dag) = pipeline.dags.get(&row.name) {
-            let (runs, next) = plan(&row, dag, now);
-            outside.queue.fire(&row, &runs, next).await?;
+/// Answers how long it is until a DAG is due.
+async fn round(outside: &Outside) -> Result<Option<Duration>, sqlx::Error> {
+    let mut chores = outside.queue.chores().await?;
+    while chores.due {
+        fire(outside).await?;
+        chores = outside.queue.chores().await?;
+    }
+    if chores.successes {
+        after::follow(outside).await?;
+    }
+    if chores.lost {
+        outside.queue.rescue().await?;
+    }
+    if chores.overdue {
+        outside.queue.end_overdue().await?;
+    }
+    if chores.queued {
+        admit_waiting(outside).await?;
+    }
+    if chores.late {
+        for late in outside.queue.tell_late().await? {
+            tracing::warn!(run.id = %late.run_id, task = late.task, "{}", late.text);
         }
     }
-    after::follow(outside).await?;
-    outside.queue.rescue().await?;
-    outside.queue.end_overdue().await?;
-    admit_waiting(outside).await
+    Ok(chores.next_in)
 }
+
+/// DAGs that are fired at once: a commit waits for the disk, and several wait together.
+const FIRED_AT_ONCE: usize = 4;
+
+async fn fire(outside: &Outside) -> Result<(), sqlx::Error> {
+    let (dags, now) = outside.queue.due().await?;
+    stream::iter(dags.iter().map(Ok))
+        .try_for_each_concurrent(FIRED_AT_ONCE, |row| fire_one(outside, row, now))
+        .await
+}
+
+async fn fire_one(outside: &Outside, row: &DagRow, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
+    let (runs, next) = match outside.version(&row.pipeline, &row.hash).await {
+        Ok(pipeline) => pipeline.dags.get(&row.name).map_or((vec![], None), |dag| plan(row, dag, now)),
+        Err(reason) => {
+            tracing::warn!(dag = row.name, "{reason}");
+            (vec![], Some(now + UNREADABLE))
+        }
+    };
+    outside.queue.fire(row, &runs, next).await.map(drop)
+}
+
+/// A version that can't be read now is looked at again after so long.
+const UNREADABLE: TimeDelta = TimeDelta::seconds(1);
 
 /// The runs of a DAG that are due, and when to look again. Pure.
 pub fn plan(row: &DagRow, dag: &Dag, now: DateTime<Utc>) -> (Vec<NewRun>, Option<DateTime<Utc>>) {

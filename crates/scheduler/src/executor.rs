@@ -40,7 +40,8 @@ pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> an
         };
         let mut taken = false;
         tokio::select! {
-            () = hints.next() => {}
+            // After an answer of its own it looks anyway.
+            () = hints.next_where(|text| queue::Hint::parse(text).is_none_or(|hint| hint.holder != Some(&service.name))) => {}
             () = stops.next() => taken = true,
             // Its children are ready now: they wait for no hint.
             Some(ended) = running.join_next_with_id() => forget(ended, &mut held),
@@ -54,7 +55,7 @@ pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> an
     }
     running.shutdown().await;
     let given_back: Vec<Uuid> = held.into_values().map(|(attempt_id, _)| attempt_id).collect();
-    outside.queue.give_back(&given_back).await?;
+    postgres::answered(outside.queue.give_back(&given_back)).await?;
     Ok(())
 }
 
@@ -75,7 +76,8 @@ async fn claim(
     if free == 0 {
         return Ok(None);
     }
-    let (claims, next) = outside.queue.claim_or_when(&service.name, config.lease, free as i64).await?;
+    let asked = outside.queue.claim_or_when(&service.name, config.lease, free as i64);
+    let (claims, next) = postgres::answered(asked).await?;
     for claim in claims {
         let (attempt_id, outside, stop) = (claim.attempt_id, outside.clone(), CancellationToken::new());
         let stopped = stop.clone();
@@ -88,7 +90,7 @@ async fn claim(
 /// Lengthens the leases of what is running. What is no longer ours is stopped: its answer would be refused anyway.
 async fn renew(config: &Config, outside: &Outside, held: &mut Held) {
     let ids: Vec<Uuid> = held.values().map(|(attempt_id, _)| *attempt_id).collect();
-    match outside.queue.renew(&ids, config.lease).await {
+    match postgres::answered(outside.queue.renew(&ids, config.lease)).await {
         Ok(ours) => held.retain(|_, (attempt_id, stop)| {
             let ours = ours.contains(attempt_id);
             if !ours {
@@ -109,7 +111,7 @@ async fn attend(outside: &Outside, claim: &Claim, stop: &CancellationToken) {
     if let Ending::Failed { reason, .. } = &ending {
         run::log(outside, claim, &format!("failed: {reason}")).await;
     }
-    match outside.queue.finish(claim, &ending).await {
+    match postgres::answered(outside.queue.finish(claim, &ending)).await {
         Ok(Finished::Taken) => {}
         Ok(Finished::Refused) => {
             tracing::warn!(run.id = %claim.run_id, task = claim.task, "its result came too late and was refused")
@@ -131,8 +133,8 @@ async fn work(outside: &Outside, claim: &Claim, stop: &CancellationToken) -> End
         return failed("the DAG's version no longer has this task".into());
     };
     let tasks = match task.results_named() {
-        None => outside.queue.tasks(claim.run_id).await,
-        Some(names) => outside.queue.tasks_named(claim.run_id, &names).await,
+        None => postgres::answered(outside.queue.tasks(claim.run_id)).await,
+        Some(names) => postgres::answered(outside.queue.tasks_named(claim.run_id, &names)).await,
     };
     let tasks = match tasks {
         Ok(tasks) => tasks,

@@ -12,13 +12,13 @@ mod config;
 mod due;
 mod executor;
 mod housekeeping;
+mod in_time;
 mod live;
 mod outside;
 mod page;
 mod publish;
 mod run;
 mod template;
-mod watch;
 
 pub use config::Config;
 
@@ -42,12 +42,12 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
             due::follow(&service, &config, &outside),
             executor::follow(&service, &config, &outside),
             housekeeping::follow(&service, &config, &outside),
-            watch::follow(&service, &outside),
             live::follow(&service, &outside, patches.clone()),
         )
         .map(drop)
     };
     let routes = page::routes(outside.clone(), patches.clone()).merge(api::routes(outside.clone()));
+    let routes = routes.layer(axum::middleware::from_fn(in_time::answer));
     let routes = routes.merge(web::assets()).layer(web::loopback_only(config.allowed_hosts.clone()));
     tokio::try_join!(service.serve(&config.listen, routes), work).map(drop)
 }

@@ -1,6 +1,7 @@
 //! What changes, to open pages: the database's hint, rendered once for all of them.
 
 use crate::{outside::Outside, page};
+use queue::Hint;
 use service::Service;
 use std::{collections::BTreeSet, time::Duration};
 use tokio::sync::broadcast;
@@ -20,23 +21,28 @@ pub async fn follow(
     while !service.shutdown.is_cancelled() {
         tokio::select! {
             hint = hints.next_payload() => {
-                let mut changed: BTreeSet<Uuid> = hint.iter().filter_map(|text| text.parse().ok()).collect();
+                let mut changed: BTreeSet<Uuid> = hint.iter().filter_map(run).collect();
                 let gathering = tokio::time::sleep(GATHER);
                 tokio::pin!(gathering);
                 loop {
                     tokio::select! {
                         () = &mut gathering => break,
-                        hint = hints.next_payload() => changed.extend(hint.and_then(|text| text.parse::<Uuid>().ok())),
+                        hint = hints.next_payload() => changed.extend(hint.iter().filter_map(run)),
                     }
                 }
                 if patches.receiver_count() > 0 {
-                    draw(outside, &patches, changed).await;
+                    // What is not drawn in time is drawn with the next change.
+                    let _ = tokio::time::timeout(postgres::ANSWER_MAX, draw(outside, &patches, changed)).await;
                 }
             }
             () = service.shutdown.cancelled() => {}
         }
     }
     Ok(())
+}
+
+fn run(hint: &String) -> Option<Uuid> {
+    Hint::parse(hint).map(|hint| hint.run_id)
 }
 
 async fn draw(outside: &Outside, patches: &broadcast::Sender<Patch>, changed: BTreeSet<Uuid>) {

@@ -60,9 +60,8 @@ impl Outside {
         if let Some(known) = self.versions.lock().unwrap_or_else(PoisonError::into_inner).get(hash) {
             return Ok(known.clone());
         }
-        let found = pipeline::published::version(self.queue.pool(), pipeline, hash)
-            .await
-            .map_err(|cause| format!("cannot read the pipeline: {cause}"))?;
+        let found = postgres::answered(pipeline::published::version(self.queue.pool(), pipeline, hash));
+        let found = found.await.map_err(|cause| format!("cannot read the pipeline: {cause}"))?;
         let found = Arc::new(
             found
                 .ok_or_else(|| format!("version {hash} of pipeline \"{pipeline}\" can no longer be read"))?,

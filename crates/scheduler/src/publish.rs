@@ -77,18 +77,23 @@ async fn publish(compiler: &Path, outside: &Outside, loaded: &Loaded) -> anyhow:
     let excluded: BTreeSet<String> =
         between.iter().filter_map(|problem| problem.file.split('/').next().map(str::to_owned)).collect();
     problems.extend(between);
-    for (bundle, pipeline) in good.iter().filter(|(bundle, _)| !excluded.contains(&bundle.name)) {
-        if pipeline::published::publish(outside.queue.pool(), bundle).await? {
-            tracing::info!("published pipeline {} as version {}", bundle.name, &pipeline.version[..12]);
-        }
-        let dags: Vec<(String, bool)> =
-            pipeline.dags.values().map(|dag| (dag.name.clone(), dag.settings.paused)).collect();
-        outside.queue.publish_dags(&bundle.name, &pipeline.version, &dags).await?;
-        outside.queue.publish_followers(&bundle.name, &followers(pipeline)).await?;
+    good.retain(|(bundle, _)| !excluded.contains(&bundle.name));
+    for (bundle, pipeline) in &good {
+        postgres::answered(store(outside, bundle, pipeline)).await?;
     }
-    retire(outside, loaded).await?;
+    postgres::answered(retire(outside, loaded)).await?;
     problems.iter().for_each(|problem| tracing::warn!("not published: {problem}"));
-    Ok(keep(outside, &problems).await?)
+    Ok(postgres::answered(keep(outside, &problems)).await?)
+}
+
+async fn store(outside: &Outside, bundle: &Bundle, pipeline: &Pipeline) -> Result<(), sqlx::Error> {
+    if pipeline::published::publish(outside.queue.pool(), bundle).await? {
+        tracing::info!("published pipeline {} as version {}", bundle.name, &pipeline.version[..12]);
+    }
+    let dags: Vec<(String, bool)> =
+        pipeline.dags.values().map(|dag| (dag.name.clone(), dag.settings.paused)).collect();
+    outside.queue.publish_dags(&bundle.name, &pipeline.version, &dags).await?;
+    outside.queue.publish_followers(&bundle.name, &followers(pipeline)).await
 }
 
 /// Each DAG beside each one that it follows.

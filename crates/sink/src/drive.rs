@@ -77,9 +77,8 @@ impl<'a, S: Store> Drive<'a, S> {
             other => other.to_string(),
         })?;
         ensure_dead_topic(&context.cluster, &target.stream).await.map_err(|cause| cause.to_string())?;
-        let life = postgres::incarnation::resolve(&context.metadata, &topic.name, topic.id)
-            .await
-            .map_err(|cause| cause.to_string())?;
+        let life = postgres::incarnation::resolve(&context.metadata, &topic.name, topic.id);
+        let life = postgres::answered(life).await.map_err(|cause| cause.to_string())?;
         let places =
             answered(context.store.places(target, topic.id)).await.map_err(|cause| cause.to_string())?;
         let feed =
@@ -193,9 +192,8 @@ impl<'a, S: Store> Drive<'a, S> {
 
     async fn remember_height(&self) {
         let highest = self.next.0.values().max().copied().unwrap_or(0);
-        if let Err(cause) =
-            postgres::incarnation::reached(&self.context.metadata, self.life.topic_id, highest).await
-        {
+        let kept = postgres::incarnation::reached(&self.context.metadata, self.life.topic_id, highest);
+        if let Err(cause) = postgres::answered(kept).await {
             tracing::warn!("the height of {} was not kept: {cause}", self.life.topic);
         }
     }

@@ -69,11 +69,9 @@ async fn look(
     registry: &Registry,
     slots: &mut Slots,
 ) -> anyhow::Result<()> {
-    heartbeat(service, config, pool).await?;
-    let rows = sqlx::query("SELECT job, slot, version FROM slot WHERE worker = $1")
-        .bind(&service.name)
-        .fetch_all(pool)
-        .await?;
+    postgres::answered(heartbeat(service, config, pool)).await?;
+    let assigned = sqlx::query("SELECT job, slot, version FROM slot WHERE worker = $1").bind(&service.name);
+    let rows = postgres::answered(assigned.fetch_all(pool)).await?;
     let mut wanted = BTreeMap::new();
     for row in &rows {
         wanted.insert(
@@ -93,7 +91,7 @@ async fn look(
             slots.insert((job, number), running);
         }
     }
-    tell(service, pool, slots).await
+    postgres::answered(tell(service, pool, slots)).await
 }
 
 async fn heartbeat(service: &Service, config: &Config, pool: &PgPool) -> Result<(), sqlx::Error> {
