@@ -89,7 +89,8 @@ impl TaskState {
             (Waiting, Ready | Skipped | UpstreamFailed | Removed)
                 | (Ready, Running | Skipped | Removed)
                 // Back to `Ready` when the lease ended without an answer, or a sensor has to look again.
-                | (Running, Success | Failed | Skipped | Retrying | Ready | Removed)
+                // To `Waiting` where it has made items, and waits for them.
+                | (Running, Success | Failed | Skipped | Retrying | Ready | Removed | Waiting)
                 | (Retrying, Ready | Removed)
                 | (Success | Failed | Skipped | UpstreamFailed | Removed, Waiting | Ready)
         )

@@ -60,12 +60,24 @@ pub struct Settings {
     /// What a trigger may say, by name.
     #[serde(default)]
     pub params: Params,
+    /// Tasks that are waited for, and wait, as one.
+    #[serde(default)]
+    pub groups: BTreeMap<String, Group>,
     #[serde(default)]
     pub paused: bool,
     #[serde(default)]
     pub tags: Vec<String>,
     pub owner: Option<String>,
     pub doc: Option<String>,
+}
+
+/// What a group of tasks waits for. Its tasks name it.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Group {
+    /// What each task waits for that waits for no other task of the group.
+    #[serde(default)]
+    pub after: Vec<String>,
 }
 
 impl Settings {
@@ -98,19 +110,40 @@ impl Dag {
         graph::reach([task], |name| parents(name).map(String::as_str))
     }
 
+    /// The tasks that wait for one of `tasks`, at any distance.
+    pub fn descendants(&self, tasks: &[String]) -> BTreeSet<&str> {
+        let mut found = BTreeSet::new();
+        let mut open: Vec<&str> = tasks.iter().map(String::as_str).collect();
+        while let Some(task) = open.pop() {
+            for child in self.tasks.values().filter(|child| child.after.iter().any(|parent| parent == task)) {
+                if found.insert(child.name.as_str()) {
+                    open.push(&child.name);
+                }
+            }
+        }
+        found
+    }
+
     /// The tasks in an order in which every parent stands before its children; a task of a cycle where there is one.
     pub fn order(&self) -> Result<Vec<&str>, &str> {
         let mut left: BTreeMap<&str, usize> =
             self.tasks.values().map(|task| (task.name.as_str(), task.after.len())).collect();
+        // Looked up, not searched for: a DAG may have ten thousand tasks.
+        let mut children: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for task in self.tasks.values() {
+            for parent in &task.after {
+                children.entry(parent).or_default().push(&task.name);
+            }
+        }
         let mut order: Vec<&str> =
             left.iter().filter(|(_, parents)| **parents == 0).map(|(name, _)| *name).collect();
         let mut done = 0;
         while done < order.len() {
-            for child in self.children(order[done]) {
-                if let Some(parents) = left.get_mut(child.name.as_str()) {
+            for child in children.remove(order[done]).into_iter().flatten() {
+                if let Some(parents) = left.get_mut(child) {
                     *parents -= 1;
                     if *parents == 0 {
-                        order.push(&child.name);
+                        order.push(child);
                     }
                 }
             }

@@ -3,6 +3,7 @@
 use crate::{
     Bundle, Dag, Job, Kind, Pipeline, Problem, Source, Stream, Table, Task,
     dag::Settings,
+    group,
     problem::line_of,
     task::{SHARED, Shared},
     template,
@@ -130,7 +131,12 @@ fn parse_dag(bundle: &Bundle, path: &str, text: &str) -> Result<Dag, Vec<Problem
         }
     }
     let name = path.trim_start_matches("dags/").trim_end_matches(".toml").to_owned();
-    if problems.is_empty() { Ok(Dag { name, settings, tasks: parsed }) } else { Err(problems) }
+    let mut dag = Dag { name, settings, tasks: parsed };
+    let grouped = group::resolve(&mut dag).into_iter();
+    problems.extend(grouped.map(|(section, message)| {
+        Problem::new(&shown, line_of_section(text, &section), format!("[{section}] {message}"))
+    }));
+    if problems.is_empty() { Ok(dag) } else { Err(problems) }
 }
 
 /// Reads a table that was taken out of a text; an error's line is found again by the key that it names.
@@ -158,6 +164,16 @@ fn parse_task(name: &str, table: toml::Table, bundle: &Bundle) -> Result<Task, (
     let mut names = names_in(&toml::Value::Table(table.clone()))?;
     let (shared, own): (toml::Table, toml::Table) =
         table.into_iter().partition(|(key, _)| SHARED.contains(&key.as_str()));
+    for key in ["when", "foreach"] {
+        // They are asked once, before there is an item.
+        let named = shared.get(key).map_or(Ok(BTreeSet::new()), names_in)?;
+        if let Some(item) = named.iter().find(|name| template::is_of_an_item(name)) {
+            return Err((
+                Some(key.into()),
+                format!("`{key}` is asked before there is an item: it can't name \"{item}\""),
+            ));
+        }
+    }
     let shared: Shared = read_part(shared)?;
     let mut kind: Kind = read_part(own)?;
     if let Kind::Sql { statement, file, text } = &mut kind {

@@ -11,7 +11,10 @@ pub mod diff;
 mod duration;
 mod file;
 pub mod graph;
+mod group;
 mod job;
+pub mod json_schema;
+pub mod named;
 pub mod param;
 mod problem;
 pub mod published;
@@ -24,7 +27,7 @@ mod template;
 mod validate;
 
 pub use bundle::{Bundle, CHECK_BUNDLES, read_all};
-pub use dag::Dag;
+pub use dag::{Dag, Group};
 pub use job::{Emit, Job, Late};
 pub use param::{Param, ParamError, Params};
 pub use problem::Problem;
@@ -34,8 +37,8 @@ pub use source::{Field, FieldType, From as FieldFrom, Paging, Source, Stop};
 pub use stream::Stream;
 pub use table::{Clustering, Direction, Nulls, Store, Table};
 pub use task::{
-    Backoff, Expect, HttpCall, JobAction, Kind, Passed, RetryPolicy, Task, Waited, WaitedLag, WaitedRows,
-    WaitedRun,
+    Backoff, Choice, Expect, Foreach, HttpCall, ITEMS_MAX, JobAction, Kind, Passed, RetryPolicy, Task,
+    Waited, WaitedLag, WaitedRows, WaitedRun, item_name, item_of,
 };
 
 use std::collections::BTreeMap;

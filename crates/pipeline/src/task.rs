@@ -1,10 +1,12 @@
 //! Tasks of a DAG.
 
+mod foreach;
 mod kind;
 mod retry;
 mod wait;
 
-pub use kind::{Expect, HttpCall, JobAction, Kind};
+pub use foreach::{Foreach, ITEMS_MAX, item_name, item_of};
+pub use kind::{Choice, Expect, HttpCall, JobAction, Kind};
 pub use retry::{Backoff, RetryPolicy};
 pub use wait::{Passed, Waited, WaitedLag, WaitedRows, WaitedRun};
 
@@ -34,6 +36,12 @@ pub struct Task {
     /// Where its slots are counted, and how many it takes.
     pub pool: String,
     pub slots: u32,
+    /// Where it is there, the task is done once for each item, and ends when all of them have ended.
+    pub foreach: Option<Foreach>,
+    /// Of its items, so many are open at once.
+    pub max_active_items: Option<u32>,
+    /// The group that it is shown in.
+    pub group: Option<String>,
     /// Makes what a teardown takes away again.
     pub setup: bool,
     /// The setups that this task takes down. Where there is one, the task does not decide how its run ends.
@@ -76,6 +84,9 @@ pub(crate) struct Shared {
     #[serde(default, deserialize_with = "model::span::parse_optional")]
     deadline: Option<Duration>,
     when: Option<String>,
+    foreach: Option<Foreach>,
+    max_active_items: Option<u32>,
+    group: Option<String>,
     #[serde(default)]
     depends_on_past: bool,
     #[serde(default)]
@@ -90,7 +101,7 @@ pub(crate) struct Shared {
     teardown: Vec<String>,
 }
 
-pub(crate) const SHARED: [&str; 16] = [
+pub(crate) const SHARED: [&str; 19] = [
     "after",
     "trigger_rule",
     "retries",
@@ -101,6 +112,9 @@ pub(crate) const SHARED: [&str; 16] = [
     "timeout",
     "deadline",
     "when",
+    "foreach",
+    "max_active_items",
+    "group",
     "depends_on_past",
     "priority",
     "pool",
@@ -130,6 +144,9 @@ impl Shared {
             timeout: self.timeout.unwrap_or_else(|| kind.timeout()),
             deadline: self.deadline,
             when: self.when,
+            foreach: self.foreach,
+            max_active_items: self.max_active_items,
+            group: self.group,
             depends_on_past: self.depends_on_past,
             priority: self.priority,
             pool: self.pool,

@@ -1,8 +1,8 @@
 //! What a single definition cannot see: names that must exist, cycles, fields of schemas.
 
 use crate::{
-    Bundle, Column, Dag, Kind, Pipeline, Problem, Store, Stream, Table, Task, Waited, columns,
-    file::line_of_section, schema::ColumnType, template,
+    Bundle, Choice, Column, Dag, Foreach, Kind, Pipeline, Problem, Store, Stream, Table, Task, Waited,
+    columns, file::line_of_section, schema::ColumnType, template,
 };
 use schedule::ScheduleError;
 use std::collections::BTreeMap;
@@ -209,9 +209,47 @@ fn check_settings(section: &str, task: &Task, dag: &Dag, found: &mut Found<'_>) 
     if !task.pool.starts_with(|first: char| first.is_alphabetic()) {
         found.say(section, format!("a pool's name begins with a letter: \"{}\" does not", task.pool));
     }
+    if task.name.contains(['[', ']', '/']) || task.name.is_empty() {
+        found.say(section, "a task's name has no `[`, `]` or `/`: items of a foreach are named so".into());
+    }
+    check_foreach(section, task, found);
     let no_setup = |name: &&String| dag.tasks.get(*name).is_some_and(|task| !task.setup);
     for name in task.teardown.iter().filter(no_setup) {
         found.say(section, format!("teardown names \"{name}\", which is no setup: write setup = true there"));
+    }
+}
+
+fn check_foreach(section: &str, task: &Task, found: &mut Found<'_>) {
+    if let Some(cause) = task.foreach.as_ref().and_then(Foreach::problem) {
+        found.say(section, cause);
+    }
+    if task.foreach.is_some() && matches!(task.kind, Kind::Branch { .. } | Kind::Report) {
+        found.say(section, "a branch or a report is done once: it has no foreach".into());
+    }
+    if task.max_active_items == Some(0) {
+        found.say(section, "max_active_items must be at least 1".into());
+    }
+    if task.max_active_items.is_some() && task.foreach.is_none() {
+        found.say(
+            section,
+            "max_active_items bounds the items of a foreach, which the task does not have".into(),
+        );
+    }
+}
+
+/// The names that a branch gives as they are must wait for it; a template is looked at when the task runs.
+fn check_choice(section: &str, choice: &Choice, dag: &Dag, found: &mut Found<'_>) {
+    let names = match choice {
+        Choice::Names(names) => names.clone(),
+        Choice::Template(text) if text.contains("{{") || text.contains("{%") => return,
+        Choice::Template(name) => vec![name.clone()],
+    };
+    let task = section.trim_start_matches("tasks.");
+    for name in names.iter().filter(|name| !dag.children(task).any(|child| child.name == **name)) {
+        found.say(
+            section,
+            format!("chooses \"{name}\", which is no task that waits for it: add \"{task}\" to its `after`"),
+        );
     }
 }
 
@@ -232,6 +270,13 @@ fn check_kind(section: &str, kind: &Kind, dag: &Dag, pipeline: &Pipeline, found:
             }) {
                 found.say(section, format!("ids_of names \"{task}\", which is no fetch task of this DAG"));
             }
+            if ids_of.as_ref().is_some_and(|task| dag.tasks.get(task).is_some_and(|it| it.foreach.is_some()))
+            {
+                found.say(
+                    section,
+                    "ids_of names a task with a foreach: the ids are those of its items".into(),
+                );
+            }
             check_tables(section, tables, pipeline, found);
         }
         Kind::Wait(waited) => check_wait(section, waited, pipeline, found),
@@ -239,6 +284,7 @@ fn check_kind(section: &str, kind: &Kind, dag: &Dag, pipeline: &Pipeline, found:
         Kind::Run { dag: other, .. } if *other == dag.name => {
             found.say(section, "starts its own DAG, which would never end".into())
         }
+        Kind::Branch { choose } => check_choice(section, choose, dag, found),
         Kind::Command { run, .. } if run.is_empty() => {
             found.say(section, "run needs a program: run = [\"echo\", \"hello\"]".into())
         }

@@ -1,6 +1,6 @@
 //! Ending a task: its state, its children's counters, and the run's end. One transaction.
 
-use crate::{CHANNEL, CHORES_CHANNEL, Claim, Hint, Queue, STOP_CHANNEL, run::lock};
+use crate::{CHANNEL, CHORES_CHANNEL, Claim, Hint, Queue, STOP_CHANNEL, map, run::lock};
 use model::{ParentCounts, RunState, TaskState, TriggerRule, Verdict};
 use sqlx::{PgConnection, Row, postgres::PgRow};
 use std::time::Duration;
@@ -10,6 +10,12 @@ use uuid::Uuid;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Ending {
     Success(serde_json::Value),
+    /// Success of a branch: these of its children are left out.
+    Branched {
+        result: serde_json::Value,
+        left_out: Vec<String>,
+        reason: String,
+    },
     /// Fails the task, unless it is to be tried again after `retry_in`.
     Failed {
         reason: String,
@@ -46,7 +52,9 @@ impl Queue {
         let taken = write_ending(&mut transaction, claim, ending).await?;
         if taken == Finished::Taken {
             if let Some(state) = final_state(ending) {
-                propagate(&mut transaction, claim.run_id, vec![(claim.task.clone(), state)]).await?;
+                let mut ended = left_out(&mut transaction, claim, ending).await?;
+                ended.push((claim.task.clone(), state));
+                propagate(&mut transaction, claim.run_id, ended).await?;
             }
             let hint = Hint { run_id: claim.run_id, holder: Some(&claim.holder) };
             tell(&mut transaction, CHANNEL, hint).await?;
@@ -58,11 +66,28 @@ impl Queue {
 
 fn final_state(ending: &Ending) -> Option<TaskState> {
     match ending {
-        Ending::Success(_) => Some(TaskState::Success),
+        Ending::Success(_) | Ending::Branched { .. } => Some(TaskState::Success),
         Ending::Failed { retry_in: None, .. } => Some(TaskState::Failed),
         Ending::Skipped { .. } => Some(TaskState::Skipped),
         Ending::Failed { .. } | Ending::Deferred { .. } => None,
     }
+}
+
+/// Skips what a branch does not choose. Answers it, to be counted on its children.
+async fn left_out(
+    connection: &mut PgConnection,
+    claim: &Claim,
+    ending: &Ending,
+) -> Result<Vec<(String, TaskState)>, sqlx::Error> {
+    let Ending::Branched { left_out, reason, .. } = ending else { return Ok(vec![]) };
+    let skipped = sqlx::query(include_str!("sql/leave_out.sql"))
+        .bind(claim.run_id)
+        .bind(left_out)
+        .bind(&claim.task)
+        .bind(reason)
+        .fetch_all(connection)
+        .await?;
+    skipped.iter().map(|row| Ok((row.try_get("name")?, TaskState::Skipped))).collect()
 }
 
 async fn write_ending(
@@ -71,7 +96,9 @@ async fn write_ending(
     ending: &Ending,
 ) -> Result<Finished, sqlx::Error> {
     let (state, wait, result, reason) = match ending {
-        Ending::Success(result) => (TaskState::Success, None, Some(bounded(result)), None),
+        Ending::Success(result) | Ending::Branched { result, .. } => {
+            (TaskState::Success, None, Some(bounded(result)), None)
+        }
         Ending::Failed { reason, retry_in: None } => (TaskState::Failed, None, None, Some(reason)),
         Ending::Failed { reason, retry_in: Some(wait) } => {
             (TaskState::Retrying, Some(*wait), None, Some(reason))
@@ -113,6 +140,7 @@ pub(crate) async fn propagate(
     let mut count = 0;
     while let Some((task, state)) = ended.pop() {
         count += 1;
+        map::release_after(connection, run_id, &task).await?;
         let children = sqlx::query(include_str!("sql/count_on_children.sql"))
             .bind(run_id)
             .bind(&task)
@@ -134,6 +162,7 @@ pub(crate) async fn propagate(
 
 /// Counts the parents of every waiting task anew and judges it. O(tasks): for what people do, not for what tasks do.
 pub(crate) async fn settle(connection: &mut PgConnection, run_id: Uuid) -> Result<(), sqlx::Error> {
+    map::release_all(connection, run_id).await?;
     let waiting =
         sqlx::query(include_str!("sql/recount.sql")).bind(run_id).fetch_all(&mut *connection).await?;
     let ended = judge_all(connection, run_id, &waiting, "what it waits for ended otherwise").await?;

@@ -40,6 +40,8 @@ pub struct TaskRow {
     pub deferred: bool,
     pub result: Option<serde_json::Value>,
     pub reason: Option<String>,
+    /// Of an item: the task that it is an item of.
+    pub map_of: Option<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -148,7 +150,10 @@ impl Queue {
     }
 }
 
-fn parsed<T: std::str::FromStr<Err = String>>(row: &PgRow, column: &str) -> Result<T, sqlx::Error> {
+pub(crate) fn parsed<T: std::str::FromStr<Err = String>>(
+    row: &PgRow,
+    column: &str,
+) -> Result<T, sqlx::Error> {
     let text: String = row.try_get(column)?;
     text.parse().map_err(|cause: String| sqlx::Error::Decode(cause.into()))
 }
@@ -187,6 +192,7 @@ impl<'r> FromRow<'r, PgRow> for TaskRow {
             deferred: row.try_get("deferred")?,
             result: row.try_get("result")?,
             reason: row.try_get("reason")?,
+            map_of: row.try_get("map_of")?,
         })
     }
 }

@@ -59,21 +59,30 @@ const BACKFILL_BELOW: i32 = 1_000_000;
 impl NewTask {
     fn of(task: &pipeline::Task, cause: Cause) -> Self {
         let rule = serde_json::to_value(task.trigger_rule).ok();
-        let looks = task.kind.only_looks();
+        // A task with items makes their rows, and looks when they have ended: that takes no slot.
+        let (kind, (pool, slots)) = match task.foreach {
+            Some(_) => ("foreach", (NO_POOL.to_owned(), 0)),
+            None => (task.kind.word(), place(task)),
+        };
         let below = if cause == Cause::Backfill { BACKFILL_BELOW } else { 0 };
         Self {
             name: task.name.clone(),
-            kind: task.kind.word(),
+            kind,
             rule: rule.and_then(|rule| rule.as_str().map(str::to_owned)).unwrap_or_default(),
             after: task.after.clone(),
             teardown_of: task.teardown.clone(),
-            pool: if looks { NO_POOL.into() } else { task.pool.clone() },
-            slots: if looks { 0 } else { task.slots },
+            pool,
+            slots,
             priority: task.priority.saturating_sub(below),
             depends_on_past: task.depends_on_past,
             expected_in: task.deadline.map(|deadline| deadline.as_secs_f64()),
         }
     }
+}
+
+/// Where a task counts, and how many slots it takes there.
+pub(crate) fn place(task: &pipeline::Task) -> (String, u32) {
+    if task.kind.only_looks() { (NO_POOL.into(), 0) } else { (task.pool.clone(), task.slots) }
 }
 
 /// Why a run is made.

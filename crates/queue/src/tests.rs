@@ -9,6 +9,7 @@ use test_support::{Stack, unique};
 mod act;
 mod after;
 mod limits;
+mod map;
 mod time;
 
 async fn queue() -> Queue {

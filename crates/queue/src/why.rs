@@ -28,6 +28,8 @@ struct Held {
     dag_tasks: i64,
     parent: Option<(String, String, Option<DateTime<Utc>>)>,
     past: Option<(String, Uuid)>,
+    /// Of an item: its task, and how many of the items may be open at once.
+    item_of: Option<(String, Option<i32>)>,
 }
 
 #[derive(Clone, Debug)]
@@ -83,6 +85,10 @@ impl Held {
     }
 
     fn waits_for_parent(&self) -> String {
+        if let Some((task, max)) = &self.item_of {
+            let max = max.map_or_else(|| "open items".into(), |max| format!("maximum of {max} open items"));
+            return format!("\"{task}\" has its {max}; this one begins when another has ended");
+        }
         match &self.parent {
             Some((name, state, Some(since))) if state == TaskState::Running.as_str() => {
                 format!("waits for \"{name}\", which runs since {}", clock(Some(*since)))
@@ -150,6 +156,10 @@ fn held(row: &PgRow) -> Result<Held, sqlx::Error> {
         dag_tasks: row.try_get("dag_tasks")?,
         parent: match parent {
             Some(name) => Some((name, row.try_get("parent_state")?, row.try_get("parent_since")?)),
+            None => None,
+        },
+        item_of: match row.try_get::<Option<String>, _>("map_of")? {
+            Some(task) => Some((task, row.try_get("items_max")?)),
             None => None,
         },
         past: match past {

@@ -62,9 +62,22 @@ pub enum Kind {
         #[serde(default)]
         params: BTreeMap<String, toml::Value>,
     },
+    /// Says which of the tasks that wait for it go on; the others are skipped.
+    Branch {
+        /// A template that gives the name of a task, or a list of names.
+        choose: Choice,
+    },
     /// Gathers what the run did, as its result.
     Report,
     Noop,
+}
+
+/// What a branch chooses: a template, or names as they are.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(untagged, expecting = "a template that gives names of tasks, or a list of names")]
+pub enum Choice {
+    Template(String),
+    Names(Vec<String>),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -132,6 +145,7 @@ impl Kind {
             Kind::Wait(_) => "wait",
             Kind::Approve { .. } => "approve",
             Kind::Run { .. } => "run",
+            Kind::Branch { .. } => "branch",
             Kind::Report => "report",
             Kind::Noop => "noop",
         }

@@ -77,3 +77,45 @@ fn tasks_that_wait_for_people_and_other_dags_have_days() {
     let told = parse("[tasks.a]\nkind = \"run\"\ndag = \"d\"\n").unwrap_err();
     assert!(told[0].ends_with("starts its own DAG, which would never end"), "{told:?}");
 }
+
+#[test]
+fn a_foreach_gives_items_to_its_templates_and_to_nothing_that_is_asked_before() {
+    let task = |lines: &str| parse(&format!("[tasks.a]\nkind = \"command\"\n{lines}\n"));
+    let good = "run = [\"echo\", \"{{ item.name }}\", \"{{ map_index }}\"]\nforeach = [{ name = \"x\" }]\nmax_active_items = 2";
+    assert!(task(good).is_ok(), "{:?}", task(good).err());
+    let many = format!("run = [\"true\"]\nforeach = [{}]", "1,".repeat(ITEMS_MAX + 1));
+    let cases = [
+        ("run = [\"{{ item }}\"]", "a template names \"item\", but the task has no foreach"),
+        ("run = [\"true\"]\nforeach = \"abc\"", "foreach is a list or a template that gives one"),
+        ("run = [\"true\"]\nforeach = \"{{ item }}\"", "`foreach` is asked before there is an item"),
+        (
+            "run = [\"true\"]\nforeach = [1]\nwhen = \"{{ item == 1 }}\"",
+            "`when` is asked before there is an item",
+        ),
+        (
+            "run = [\"true\"]\nmax_active_items = 2",
+            "bounds the items of a foreach, which the task does not have",
+        ),
+        (many.as_str(), "foreach gives 10001 items, more than 10000: give fewer, or let one task"),
+    ];
+    for (lines, expected) in cases {
+        let told = task(lines).unwrap_err();
+        assert!(told.len() == 1 && told[0].contains(expected), "{expected}: {told:#?}");
+    }
+    assert!(parse("[tasks.\"a[0]\"]\nkind = \"noop\"\n").unwrap_err()[0].contains("has no `[`, `]` or `/`"));
+    assert!(Foreach::too_many(1_000_000).unwrap().contains("1000000 items, more than 10000"));
+    assert_eq!((item_of(&item_name("a", 3)), item_of("a")), (Some(("a", 3)), None));
+}
+
+#[test]
+fn a_branch_names_tasks_that_wait_for_it() {
+    let branch = |choose: &str| {
+        parse(&format!(
+            "[tasks.b]\nkind = \"branch\"\nchoose = {choose}\n[tasks.x]\nkind = \"noop\"\nafter = [\"b\"]\n[tasks.y]\nkind = \"noop\"\n"
+        ))
+    };
+    for choose in ["\"x\"", "[\"x\"]", "[]", "\"{{ dag }}\""] {
+        assert!(branch(choose).is_ok(), "{choose}: {:?}", branch(choose).err());
+    }
+    assert!(branch("\"y\"").unwrap_err()[0].contains("chooses \"y\", which is no task that waits for it"));
+}

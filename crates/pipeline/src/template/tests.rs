@@ -33,6 +33,7 @@ fn a_template_names_only_what_is_there_when_its_task_runs() {
         "{{ params.day }}/{{ dag }}/{{ run_id }}",
         "{{ logical_time }} {{ data_interval_start }} {{ data_interval_end }}",
         "{{ tasks.first.result.rows }} {{ tasks.first.state }}",
+        "{{ connections.warehouse.password }}@{{ variables.region }}",
         "{% for n in range(3) %}{{ n }}{% endfor %}",
     ];
     for url in good {
@@ -49,6 +50,7 @@ fn a_template_names_only_what_is_there_when_its_task_runs() {
             "{{ tasks.first.results }}",
             "a template names \"tasks.first.results\", but a task has no \"results\"",
         ),
+        ("{{ connections }}", "a template names \"connections\", write connections.NAME"),
         ("{{ tasks.aside.result }}", "but does not wait for it: add \"aside\" to `after`"),
     ];
     for (url, expected) in bad {

@@ -14,7 +14,8 @@ FROM (
     FROM task child
     LEFT JOIN task_edge e ON e.run_id = child.run_id AND e.child = child.name
     LEFT JOIN task parent ON parent.run_id = e.run_id AND parent.name = e.parent
-    WHERE child.run_id = $1 AND child.state = 'waiting'
+    -- Items wait for a place, not for parents.
+    WHERE child.run_id = $1 AND child.state = 'waiting' AND child.map_of IS NULL
     GROUP BY child.name
 ) c
 WHERE t.run_id = $1 AND t.name = c.name

@@ -12,6 +12,7 @@ SELECT t.name, t.state, t.reason, t.deferred, t.attempt, t.ready_at, t.ready_at 
     least(t.slots, p.slots) AS need,
     t.tasks_max, coalesce((SELECT sum(k.tasks) FROM taken k WHERE k.dag = t.dag), 0)::bigint AS dag_tasks,
     parent.name AS parent, parent.state AS parent_state, parent.since AS parent_since,
+    t.map_of, (SELECT m.items_max FROM task m WHERE m.run_id = t.run_id AND m.name = t.map_of) AS items_max,
     past.state AS past_state, past.run_id AS past_run
 FROM task t JOIN run r ON r.id = t.run_id
 LEFT JOIN pool_now p ON p.name = t.pool

@@ -16,6 +16,7 @@ fn ready() -> Held {
         dag_tasks: 3,
         parent: None,
         past: None,
+        item_of: None,
     }
 }
 
@@ -38,6 +39,10 @@ fn a_task_that_waits_says_what_holds_it_back() {
         ),
         (waiting("running"), "waits for \"z\", which runs since 12:03:10 UTC"),
         (waiting("retrying"), "waits for \"z\", which is retrying"),
+        (
+            Held { item_of: Some(("load".into(), Some(4))), parent: None, ..waiting("ready") },
+            "\"load\" has its maximum of 4 open items; this one begins when another has ended",
+        ),
         (Held { later: true, ..failed.clone() }, "try 2 begins at 12:03:10 UTC: no"),
         (failed, "ready: a scheduler with a free place takes it"),
         (Held { later: true, ..looked }, "the file f is not there; it looks again at 12:03:10 UTC"),
