@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+mod named;
 mod runs;
 mod stores;
 mod streams;
 
+pub use named::{NamedValue, SetNamedArgs};
 pub use runs::{
     BackfillArgs, CancelArgs, ClearArgs, Cron, CronNextArgs, Dag, DagNextArgs, DecideArgs, MarkArgs, Run,
     RunListArgs, Task, TaskLogArgs, TriggerArgs,
@@ -91,6 +93,12 @@ pub enum Command {
         after_help = "Example:\n  millrace task log 0192f0c1-0000-7000-8000-000000000000 fetch"
     )]
     Task(Task),
+    /// Connections that DAGs name: hosts, users, passwords
+    #[command(subcommand, after_help = "Example:\n  millrace connection set warehouse --file warehouse.json")]
+    Connection(NamedValue),
+    /// Variables that DAGs name
+    #[command(subcommand, after_help = "Example:\n  millrace variable set region --file region.txt")]
+    Variable(NamedValue),
     /// Cron expressions
     #[command(subcommand, after_help = "Example:\n  millrace cron next \"0 2 * * *\" --tz Europe/Zurich")]
     Cron(Cron),

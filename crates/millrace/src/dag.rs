@@ -24,6 +24,10 @@ pub async fn run(addresses: &Addresses, asked: &Dag) -> Result<(), Failure> {
         Dag::Pause(args) => set(&addresses.scheduler()?, args, "pause").await,
         Dag::Unpause(args) => set(&addresses.scheduler()?, args, "unpause").await,
         Dag::Next(args) => next::run(addresses, args),
+        Dag::Schema => {
+            output::json(&pipeline::json_schema::dag());
+            Ok(())
+        }
     }
 }
 

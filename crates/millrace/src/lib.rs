@@ -17,6 +17,7 @@ mod cron;
 mod dag;
 mod deadletter;
 mod job;
+mod named;
 mod run;
 mod source;
 mod sql;
@@ -41,6 +42,7 @@ pub use failure::Failure;
 
 use address::Addresses;
 use cli::Command;
+use pipeline::named::Named;
 
 /// Does what was asked.
 pub async fn run(cli: Cli) -> Result<(), Failure> {
@@ -57,6 +59,8 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Dag(asked) => dag::run(&addresses, asked).await,
         Command::Run(asked) => run::run(&addresses, asked).await,
         Command::Task(asked) => task::run(&addresses, asked).await,
+        Command::Connection(asked) => named::run(&addresses, Named::Connection, asked).await,
+        Command::Variable(asked) => named::run(&addresses, Named::Variable, asked).await,
         Command::Cron(asked) => cron::run(asked),
         Command::Job(asked) => job::run(&addresses, asked).await,
         Command::Topic(asked) => topic::run(&addresses, asked).await,

@@ -39,6 +39,14 @@ impl Rest {
         self.ask(self.http.post(self.address(path)?).json(body).timeout(limit)).await
     }
 
+    pub async fn put(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
+        self.ask(self.http.put(self.address(path)?).json(body).timeout(ANSWER_MAX)).await
+    }
+
+    pub async fn delete(&self, path: &[&str]) -> Result<Value, Failure> {
+        self.ask(self.http.delete(self.address(path)?).timeout(ANSWER_MAX)).await
+    }
+
     fn address(&self, path: &[&str]) -> Result<reqwest::Url, Failure> {
         let wrong =
             || Failure::WrongInput(format!("\"{}\" is not the address of the {}", self.url, self.process));

@@ -1,6 +1,7 @@
 //! REST under `/api/v1`, described by `/api/v1/openapi.json`.
 
 mod hand;
+mod named;
 mod versions;
 
 use crate::{
@@ -43,6 +44,12 @@ use uuid::Uuid;
         hand::mark,
         hand::decide,
         hand::actions,
+        named::connections,
+        named::variables,
+        named::set_connection,
+        named::set_variable,
+        named::delete_connection,
+        named::delete_variable,
         versions::problems,
         versions::versions,
         versions::differences
@@ -60,6 +67,7 @@ pub fn routes(outside: Outside) -> Router {
         .route("/api/v1/runs/{run_id}", get(run))
         .route("/api/v1/runs/{run_id}/tasks/{task}", get(task))
         .merge(hand::routes())
+        .merge(named::routes())
         .merge(versions::routes())
         .with_state(outside)
 }

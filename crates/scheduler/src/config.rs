@@ -1,5 +1,6 @@
 //! `config/scheduler.toml`
 
+use model::Secret;
 use serde::Deserialize;
 use service::settings::{Cassandra, Kafka, Postgres};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -13,6 +14,9 @@ pub struct Config {
     /// Where `pipelines/` is.
     pub config_dir: PathBuf,
     pub fetcher_url: String,
+    /// What seals connections and variables in PostgreSQL: 32 bytes in base64; none can be set there where it is empty.
+    #[serde(default)]
+    pub secrets_key: Secret,
     /// A worker's program, which says whether pipelines compile; empty: the one beside this program.
     pub worker: String,
     /// Tasks that run at once in this process.

@@ -1,10 +1,12 @@
 //! Claims ready tasks and runs them, as many at once as are allowed.
 
-use crate::{Config, outside::Outside, run, template};
-use queue::{Claim, Ending, Finished};
+use crate::{Config, foreach, mask::Mask, outside::Outside, run, template};
+use pipeline::{Pipeline, Task, item_of};
+use queue::{Claim, Ending, Finished, TaskRow};
 use service::{CancellationToken, Service};
 use std::{
     collections::HashMap,
+    sync::Arc,
     time::{Duration, Instant},
 };
 use tokio::task::{Id, JoinError, JoinSet};
@@ -104,7 +106,7 @@ async fn renew(config: &Config, outside: &Outside, held: &mut Held) {
 
 /// Runs one claim to its ending and writes that.
 async fn attend(outside: &Outside, claim: &Claim, stop: &CancellationToken) {
-    let ending = work(outside, claim, stop).await;
+    let Some(ending) = work(outside, claim, stop).await else { return };
     if stop.is_cancelled() {
         return run::log(outside, claim, "stopped: somebody ended the task, or its lease").await;
     }
@@ -123,31 +125,78 @@ async fn attend(outside: &Outside, claim: &Claim, stop: &CancellationToken) {
     }
 }
 
-async fn work(outside: &Outside, claim: &Claim, stop: &CancellationToken) -> Ending {
-    let failed = |reason: String| Ending::Failed { reason, retry_in: None };
-    let pipeline = match outside.version(&claim.pipeline, &claim.hash).await {
-        Ok(pipeline) => pipeline,
-        Err(reason) => return failed(reason),
-    };
-    let Some(task) = pipeline.dags.get(&claim.dag).and_then(|dag| dag.tasks.get(&claim.task)) else {
-        return failed("the DAG's version no longer has this task".into());
-    };
+/// What is known of a task before it is done.
+struct Prepared {
+    pipeline: Arc<Pipeline>,
+    /// The name of the task in the file; an item's row has another one.
+    name: String,
+    is_item: bool,
+    tasks: Vec<TaskRow>,
+    context: serde_json::Value,
+    mask: Mask,
+}
+
+/// No ending: the task has made its items, and waits for them.
+async fn work(outside: &Outside, claim: &Claim, stop: &CancellationToken) -> Option<Ending> {
+    match prepare(outside, claim).await {
+        Ok(prepared) => {
+            let ending = begin(outside, claim, &prepared, stop).await;
+            ending.map(|ending| prepared.mask.ending(ending))
+        }
+        Err(reason) => Some(Ending::Failed { reason, retry_in: None }),
+    }
+}
+
+async fn prepare(outside: &Outside, claim: &Claim) -> Result<Prepared, String> {
+    let pipeline = outside.version(&claim.pipeline, &claim.hash).await?;
+    let (name, index) =
+        item_of(&claim.task).map_or((claim.task.as_str(), None), |(name, at)| (name, Some(at)));
+    let task = find(&pipeline, claim, name)?;
     let tasks = match task.results_named() {
         None => postgres::answered(outside.queue.tasks(claim.run_id)).await,
         Some(names) => postgres::answered(outside.queue.tasks_named(claim.run_id, &names)).await,
     };
-    let tasks = match tasks {
-        Ok(tasks) => tasks,
-        Err(cause) => return failed(format!("earlier results can't be read: {cause}")),
+    let tasks = tasks.map_err(|cause| format!("earlier results can't be read: {cause}"))?;
+    let item = match index {
+        Some(index) => {
+            let value = outside.queue.item(claim.run_id, &claim.task).await;
+            let value = value.map_err(|cause| format!("its item can't be read: {cause}"))?;
+            Some(template::Item { index, value })
+        }
+        None => None,
     };
-    let context = template::context(claim, &tasks);
-    if let Some(ending) = unwanted(task, &context) {
-        return ending;
+    let given = outside.named.given(&task.names).await?;
+    let context = template::context(claim, &tasks, &given, item.as_ref());
+    let (name, is_item) = (name.to_owned(), index.is_some());
+    Ok(Prepared { name, is_item, tasks, context, mask: given.mask, pipeline })
+}
+
+fn find<'a>(pipeline: &'a Pipeline, claim: &Claim, name: &str) -> Result<&'a Task, String> {
+    let task = pipeline.dags.get(&claim.dag).and_then(|dag| dag.tasks.get(name));
+    task.ok_or_else(|| "the DAG's version no longer has this task".into())
+}
+
+async fn begin(
+    outside: &Outside,
+    claim: &Claim,
+    prepared: &Prepared,
+    stop: &CancellationToken,
+) -> Option<Ending> {
+    let Prepared { pipeline, name, is_item, tasks, context, mask } = prepared;
+    let task = match find(pipeline, claim, name) {
+        Ok(task) => task,
+        Err(reason) => return Some(Ending::Failed { reason, retry_in: None }),
+    };
+    if task.foreach.is_some() && !is_item {
+        return foreach::attend(outside, claim, task, context).await;
+    }
+    // Of an item, its task has been asked.
+    if let Some(ending) = unwanted(task, context).filter(|_| !is_item) {
+        return Some(ending);
     }
     let stop = stop.child_token();
-    let job =
-        run::Job { outside, claim, pipeline: &pipeline, task, context: &context, tasks: &tasks, stop: &stop };
-    ending(within_timeout(&job).await, task, claim)
+    let job = run::Job { outside, claim, pipeline, task, context, mask, tasks, stop: &stop };
+    Some(ending(within_timeout(&job).await, task, claim))
 }
 
 /// An attempt that takes too long is asked to stop, and left after a while.
@@ -164,7 +213,7 @@ async fn within_timeout(job: &run::Job<'_>) -> run::Outcome {
 }
 
 /// The ending of a task whose `when` does not hold. One that can't be told fails at once: another try would find the same.
-fn unwanted(task: &pipeline::Task, context: &serde_json::Value) -> Option<Ending> {
+pub fn unwanted(task: &Task, context: &serde_json::Value) -> Option<Ending> {
     let when = task.when.as_ref()?;
     let failed = |reason: String| Some(Ending::Failed { reason, retry_in: None });
     match template::render(when, context).as_deref().map(str::trim) {
@@ -175,9 +224,13 @@ fn unwanted(task: &pipeline::Task, context: &serde_json::Value) -> Option<Ending
     }
 }
 
-fn ending(outcome: run::Outcome, task: &pipeline::Task, claim: &Claim) -> Ending {
+fn ending(outcome: run::Outcome, task: &Task, claim: &Claim) -> Ending {
     match outcome {
         run::Outcome::Done(result) => Ending::Success(result),
+        run::Outcome::Chosen { chosen, left_out } => {
+            let (result, reason) = run::branch::told(&task.name, &chosen);
+            Ending::Branched { result, left_out, reason }
+        }
         run::Outcome::NotYet { reason, .. } if claim.age >= task.timeout => Ending::Failed {
             reason: format!("waited {}: {reason}", humantime(task.timeout)),
             retry_in: retry(task, claim),
@@ -189,7 +242,7 @@ fn ending(outcome: run::Outcome, task: &pipeline::Task, claim: &Claim) -> Ending
     }
 }
 
-fn retry(task: &pipeline::Task, claim: &Claim) -> Option<Duration> {
+fn retry(task: &Task, claim: &Claim) -> Option<Duration> {
     task.retry.wait(claim.tries, rand::random())
 }
 

@@ -11,9 +11,12 @@ mod checking;
 mod config;
 mod due;
 mod executor;
+mod foreach;
 mod housekeeping;
 mod in_time;
 mod live;
+mod mask;
+mod named;
 mod outside;
 mod page;
 mod publish;
@@ -33,7 +36,10 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
         () = service.shutdown.cancelled() => return Ok(()),
     };
     postgres::migrate(&pool).await?;
-    let outside = Outside::new(&config, Queue::new(pool))?;
+    let key = named::Key::of(&config.secrets_key)?;
+    let environment = service::config::environment();
+    let named = named::Places::new(environment, &config.config_dir, key, pool.clone());
+    let outside = Outside::new(&config, Queue::new(pool), named)?;
     outside.queue.set_pools(&config.pools).await?;
     let patches = web::live::channel();
     let work = async {

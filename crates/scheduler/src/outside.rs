@@ -1,6 +1,6 @@
 //! What tasks reach: databases, Kafka, the fetcher, any URL.
 
-use crate::Config;
+use crate::{Config, named::Places};
 use cassandra::{Cassandra, CassandraError};
 use kafka::Cluster;
 use pipeline::Pipeline;
@@ -16,6 +16,8 @@ use tokio::sync::OnceCell;
 #[derive(Clone)]
 pub struct Outside {
     pub queue: Queue,
+    /// Connections and variables.
+    pub named: Places,
     pub cluster: Cluster,
     pub http: reqwest::Client,
     pub fetcher_url: String,
@@ -31,9 +33,10 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 const VERSIONS_MAX: usize = 100;
 
 impl Outside {
-    pub fn new(config: &Config, queue: Queue) -> anyhow::Result<Self> {
+    pub fn new(config: &Config, queue: Queue, named: Places) -> anyhow::Result<Self> {
         Ok(Self {
             queue,
+            named,
             cluster: Cluster::new(&config.kafka.bootstrap),
             // How long an answer may take is each task's timeout.
             http: reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_MAX).build()?,

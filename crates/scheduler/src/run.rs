@@ -1,6 +1,7 @@
 //! What each kind of task does.
 
 mod arrived;
+pub mod branch;
 mod check;
 mod command;
 mod dead;
@@ -11,7 +12,7 @@ mod passed;
 mod streaming;
 mod waits;
 
-use crate::{outside::Outside, template};
+use crate::{mask::Mask, outside::Outside, template};
 use pipeline::{Kind, Pipeline, Task};
 use queue::{Claim, TaskRow};
 use serde_json::{Map, Value, json};
@@ -25,6 +26,8 @@ pub struct Job<'a> {
     pub pipeline: &'a Pipeline,
     pub task: &'a Task,
     pub context: &'a Value,
+    /// What it must not say.
+    pub mask: &'a Mask,
     /// The tasks whose results it needs.
     pub tasks: &'a [TaskRow],
     /// Cancelled when the task is to end before its time.
@@ -37,6 +40,11 @@ pub const STOP_MAX: Duration = command::GRACE.saturating_add(Duration::from_secs
 /// How one look at a task went.
 pub enum Outcome {
     Done(Value),
+    /// Of a branch: which of its children go on, and which are skipped.
+    Chosen {
+        chosen: Vec<String>,
+        left_out: Vec<String>,
+    },
     /// Look again later; `kept` is handed to the next look.
     NotYet {
         reason: String,
@@ -81,6 +89,7 @@ async fn of_kind(job: &Job<'_>) -> Outcome {
         Kind::Wait(waited) => passed::look(job, waited).await,
         Kind::Approve { question } => other::ask(job, question),
         Kind::Run { dag, params } => other::run(job, dag, params).await,
+        Kind::Branch { choose } => branch::run(job, choose),
         Kind::Job { job: name, action } => streaming::run(job, name, *action).await,
     }
 }
@@ -92,7 +101,8 @@ impl Job<'_> {
     }
 
     pub async fn log(&self, line: &str) {
-        log(self.outside, self.claim, line).await;
+        // Masked as a whole: at a cut, half a secret would be left.
+        log(self.outside, self.claim, &self.mask.text(line)).await;
     }
 }
 
@@ -126,6 +136,10 @@ async fn cql(job: &Job<'_>, statement: &str) -> Result<Value, String> {
 
 /// The results of all tasks before this one, side by side.
 fn report(job: &Job<'_>) -> Value {
-    let results = job.tasks.iter().filter_map(|task| Some((task.name.clone(), task.result.clone()?)));
+    let results = job
+        .tasks
+        .iter()
+        .filter(|task| task.map_of.is_none())
+        .filter_map(|task| Some((task.name.clone(), task.result.clone()?)));
     Value::Object(results.collect::<Map<_, _>>())
 }

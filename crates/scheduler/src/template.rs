@@ -1,16 +1,24 @@
 //! Templates in task settings: strict, with the run's times and earlier tasks' results.
 
+use crate::named::Given;
 use chrono::{DateTime, SecondsFormat, Utc};
 use minijinja::{Environment, UndefinedBehavior, value::ValueKind};
 use queue::{Claim, TaskRow};
 use serde_json::{Map, Value, json};
 
+/// The item that a task is done for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Item {
+    pub index: usize,
+    pub value: Value,
+}
+
 /// What a template may name. The names are also in the pipeline's check of templates, which refuses others when the file is read.
-pub fn context(claim: &Claim, tasks: &[TaskRow]) -> Value {
+pub fn context(claim: &Claim, tasks: &[TaskRow], given: &Given, item: Option<&Item>) -> Value {
     let told = |at: DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Secs, true);
     let logical_time = told(claim.logical_at);
     let task = |task: &TaskRow| (task.name.clone(), json!({ "state": task.state, "result": task.result }));
-    json!({
+    let mut context = json!({
         "dag": claim.dag,
         "run_id": claim.run_id,
         "logical_at": logical_time,
@@ -19,7 +27,29 @@ pub fn context(claim: &Claim, tasks: &[TaskRow]) -> Value {
         "data_interval_end": told(claim.interval.1),
         "params": claim.params,
         "tasks": tasks.iter().map(task).collect::<Map<_, _>>(),
-    })
+        "connections": given.connections,
+        "variables": given.variables,
+    });
+    if let Some(item) = item {
+        context["item"] = item.value.clone();
+        context["map_index"] = json!(item.index);
+    }
+    context
+}
+
+/// A text is a template: what it gives is taken as JSON where it is JSON, so that a number stays one.
+pub fn filled(value: &toml::Value, context: &Value) -> Result<Value, String> {
+    match value {
+        toml::Value::String(text) if text.contains("{{") => {
+            let text = render(text, context)?;
+            Ok(serde_json::from_str(&text).unwrap_or_else(|_| text.into()))
+        }
+        toml::Value::Array(items) => items.iter().map(|item| filled(item, context)).collect(),
+        toml::Value::Table(fields) => {
+            fields.iter().map(|(name, value)| Ok((name.clone(), filled(value, context)?))).collect()
+        }
+        other => serde_json::to_value(other).map_err(|cause| cause.to_string()),
+    }
 }
 
 /// Fills a template. An unknown name is an error; objects, lists and booleans come out as JSON.

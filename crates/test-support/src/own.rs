@@ -34,6 +34,9 @@ const PORTS: [&str; 16] = [
     "CONTROL_CENTER",
 ];
 
+/// What seals connections and variables: 32 bytes that are no secret.
+const SECRETS_KEY: &str = "dGhlIGtleSBvZiB0ZXN0cyBhbmQgb2Ygbm8gb3RoZXI=";
+
 impl OwnStack {
     /// Takes `folder` for a stack of `millrace`, and wipes what an earlier one left there. `config` is copied.
     pub fn new(millrace: &Path, folder: &Path, config: &Path) -> io::Result<Self> {
@@ -47,6 +50,7 @@ impl OwnStack {
         let copied = folder.join("config");
         environment.push(("MILLRACE_HOME".into(), stack_home.display().to_string()));
         environment.push(("MILLRACE_CONFIG_DIR".into(), copied.display().to_string()));
+        environment.push(("MILLRACE_SECRETS_KEY".into(), SECRETS_KEY.into()));
         fs::create_dir_all(folder)?;
         let stack = Self { millrace: millrace.to_owned(), home: stack_home, config: copied, environment };
         // There may be nothing to stop.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use pipeline::Problem;
+use pipeline::{Problem, named};
 
 use super::Checked;
 use crate::failure::Failure;
@@ -26,6 +26,11 @@ pub async fn check(dir: &Path, checked: &mut Checked) -> Result<(), Failure> {
             if let Err(problem) = Settings::load(dir, &[]) {
                 tell(checked, &problem.to_string());
             }
+        } else if file.ends_with(named::FILE) {
+            let text = std::fs::read_to_string(&file).map_err(Failure::io("read", &file))?;
+            checked
+                .problems
+                .extend(named::parse(&file.display().to_string(), &text).err().unwrap_or_default());
         } else if programs.join(&name).is_file() {
             ask(&programs.join(&name), &name, &file, checked).await?;
         } else {

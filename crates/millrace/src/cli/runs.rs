@@ -29,6 +29,9 @@ pub enum Dag {
     Unpause(NamedArgs),
     /// Print what would run, and when, from the files and without any server
     Next(DagNextArgs),
+    /// Print the JSON Schema of DAG files, for editors
+    #[command(after_help = "Example:\n  millrace dag schema > dag.schema.json")]
+    Schema,
 }
 
 #[derive(Debug, Args)]

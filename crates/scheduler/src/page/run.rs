@@ -8,8 +8,10 @@ use axum::{
 };
 use maud::{Markup, html};
 use model::TaskState;
+use pipeline::Dag;
 use queue::{ActionRow, RunRow, TaskRow};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// More are read by command.
@@ -34,13 +36,20 @@ pub async fn part(outside: &Outside, run_id: Uuid) -> Result<Option<(String, Mar
     let notices = outside.queue.notices(run_id).await?;
     let actions = outside.queue.actions(None, Some(run_id), ACTIONS_SHOWN).await?;
     let edges = outside.queue.edges(run_id).await?;
+    // Which group a task is in, its version says; one that can't be read any more has none.
+    let version = outside.version(&run.pipeline, &run.hash).await.ok();
+    let groups =
+        version.as_ref().and_then(|version| version.dags.get(&run.dag)).map(groups).unwrap_or_default();
+    let figures = figures(&tasks);
+    let (items, tasks): (Vec<TaskRow>, Vec<TaskRow>) =
+        tasks.into_iter().partition(|task| task.map_of.is_some());
     let html = html! {
         div id=(element(run_id)) class="stack" {
             (head(&run))
             @for notice in &notices { (web::notice(web::Notice::Warning, &notice.text)) }
-            (figures(&tasks))
+            (figures)
             (picture(run_id, &tasks, &edges))
-            (web::section("Tasks", table(run_id, &tasks)))
+            (web::section("Tasks", table(run_id, &tasks, &items, &groups)))
             @if !actions.is_empty() { (web::section("By hand", by_hand(&actions))) }
         }
     };
@@ -112,11 +121,13 @@ fn picture(run_id: Uuid, tasks: &[TaskRow], edges: &[(String, String)]) -> Marku
         note: Some(task.kind.clone()),
     };
     let edge = |(from, to): &(String, String)| web::Edge { from: from.clone(), to: to.clone(), label: None };
+    // Items are shown with their task.
+    let shown = |name: &str| pipeline::item_of(name).is_none();
     web::graph(
         "graph",
         "Tasks and what they wait for",
         &tasks.iter().map(node).collect::<Vec<_>>(),
-        &edges.iter().map(edge).collect::<Vec<_>>(),
+        &edges.iter().filter(|(from, _)| shown(from)).map(edge).collect::<Vec<_>>(),
     )
 }
 
@@ -125,14 +136,21 @@ fn word(task: &TaskRow) -> &'static str {
     if task.deferred && task.state == TaskState::Ready { "deferred" } else { task.state.as_str() }
 }
 
-fn table(run_id: Uuid, tasks: &[TaskRow]) -> Markup {
+fn groups(dag: &Dag) -> BTreeMap<String, String> {
+    dag.tasks.values().filter_map(|task| Some((task.name.clone(), task.group.clone()?))).collect()
+}
+
+/// Items are counted here, and shown with their task.
+fn table(run_id: Uuid, tasks: &[TaskRow], items: &[TaskRow], groups: &BTreeMap<String, String>) -> Markup {
     let row = |task: &TaskRow| {
+        let of_it: Vec<_> = items.iter().filter(|item| item.map_of.as_ref() == Some(&task.name)).collect();
+        let ended = of_it.iter().filter(|item| item.state.is_final()).count();
         web::Row::with_id(
             format!("task-{}", task.name),
             vec![
                 html! { a href={ "/runs/" (run_id) "/tasks/" (task.name) } { (task.name) } },
                 badge(word(task)),
-                html! { (task.kind) },
+                html! { (task.kind) @if !of_it.is_empty() { ", " (ended) " of " (of_it.len()) " items" } @if let Some(group) = groups.get(&task.name) { ", group " (group) } },
                 html! { (task.attempt) },
                 took(task.started_at, task.ended_at),
                 html! { (task.reason.clone().or_else(|| task.result.as_ref().map(brief)).unwrap_or_default()) },

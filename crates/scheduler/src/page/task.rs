@@ -7,9 +7,11 @@ use axum::{
     response::Response,
 };
 use maud::{Markup, html};
-use queue::{AttemptRow, LogLine};
+use queue::{AttemptRow, Item, LogLine};
 use uuid::Uuid;
 
+/// More are read by REST.
+const ITEMS_SHOWN: usize = 500;
 const LINES_SHOWN: i64 = 1_000;
 
 pub async fn page(
@@ -25,6 +27,7 @@ pub async fn page(
         .into_iter()
         .find(|task| task.name == name)
         .ok_or_else(missing)?;
+    let items = outside.queue.items(run_id, &name).await?.map(|items| items.all).unwrap_or_default();
     let attempts = outside.queue.attempts(run_id, &name).await?;
     let lines = outside.queue.task_log(run_id, &name, LINES_SHOWN).await?;
     let way = web::crumbs(&[
@@ -45,11 +48,27 @@ pub async fn page(
             (web::button(&act("clear"), "Run task and what follows again"))
             @for state in ["success", "failed", "skipped"] { (web::button(&act(&format!("mark/{state}")), &format!("Mark {state}"))) }
         }))
+        @if !items.is_empty() { (web::section("Items", items_table(run_id, &items))) }
         (web::section("Tries", tries(&attempts)))
         @if let Some(result) = &task.result { (web::section("Result", web::code(&serde_json::to_string_pretty(result).unwrap_or_default()))) }
         (web::section("Log", log(&lines)))
     };
     Ok(frame(&format!("Task {name}"), "Runs", body))
+}
+
+fn items_table(run_id: Uuid, items: &[Item]) -> Markup {
+    let row = |item: &Item| {
+        web::Row::from(vec![
+            html! { a href={ "/runs/" (run_id) "/tasks/" (item.name) } { (item.name) } },
+            badge(item.state.as_str()),
+            html! { (item.reason.as_deref().unwrap_or_default()) },
+        ])
+    };
+    let rows: Vec<_> = items.iter().take(ITEMS_SHOWN).map(row).collect();
+    html! {
+        @if items.len() > ITEMS_SHOWN { p class="muted" { "The first " (ITEMS_SHOWN) " of " (items.len()) "." } }
+        (web::table("items", "Items", &["Item", "State", "Reason"].map(web::Header::from), &rows))
+    }
 }
 
 fn tries(attempts: &[AttemptRow]) -> Markup {

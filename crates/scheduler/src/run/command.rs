@@ -1,6 +1,7 @@
 //! `command`: a child process, in a process group of its own, ended whole: TERM, and KILL after [`GRACE`].
 
 use super::Job;
+use crate::named;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, pin::pin, process::Stdio, time::Duration};
@@ -25,6 +26,11 @@ pub async fn run(job: &Job<'_>, run: &[String], env: &BTreeMap<String, String>) 
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
+    for (name, _) in
+        std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(named::is_secret_variable))
+    {
+        command.env_remove(name);
+    }
     for (name, value) in env {
         command.env(name, job.fill(value)?);
     }

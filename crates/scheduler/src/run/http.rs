@@ -19,16 +19,18 @@ pub async fn run(job: &Job<'_>, call: &HttpCall) -> Result<Value, String> {
     }
     let mut answer = request.send().await.map_err(|cause| format!("{url} did not answer: {cause}"))?;
     let status = answer.status().as_u16();
-    let mut body = vec![];
+    // What is cut off is masked before: half a secret would be left.
+    let (mut body, mut parts) = (vec![], job.mask.parts());
     while let Some(chunk) =
         answer.chunk().await.map_err(|cause| format!("the answer of {url} broke off: {cause}"))?
     {
-        body.extend_from_slice(&chunk);
+        body.extend(parts.push(&chunk));
         if body.len() > KEPT_BYTES_MAX {
-            body.truncate(KEPT_BYTES_MAX);
             break;
         }
     }
+    body.extend(parts.end());
+    body.truncate(KEPT_BYTES_MAX);
     job.log(&format!("{} {url}: {status}", call.method)).await;
     if status != call.expect_status {
         return Err(format!(

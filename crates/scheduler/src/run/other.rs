@@ -1,10 +1,13 @@
 //! `run`: starts another DAG and waits for it. `approve`: waits for a person.
 
 use super::{Job, Outcome};
-use crate::page::act::{self, Asked};
+use crate::{
+    page::act::{self, Asked},
+    template,
+};
 use model::RunState;
 use queue::{By, Cause};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, json};
 use std::{collections::BTreeMap, time::Duration};
 use uuid::Uuid;
 
@@ -45,7 +48,7 @@ async fn start(job: &Job<'_>, dag: &str, params: &BTreeMap<String, toml::Value>)
     let claim = job.claim;
     let mut values = Map::new();
     for (name, value) in params {
-        values.insert(name.clone(), filled(job, value)?);
+        values.insert(name.clone(), template::filled(value, job.context)?);
     }
     let asked = Asked {
         cause: Some(Cause::Task),
@@ -56,17 +59,6 @@ async fn start(job: &Job<'_>, dag: &str, params: &BTreeMap<String, toml::Value>)
     let by = By { who: format!("task {} of {}", claim.task, claim.dag), why: Some(claim.run_id.to_string()) };
     let made = act::trigger_run(job.outside, dag, asked, &by).await;
     made.map(|(id, _)| id).map_err(|trouble| trouble.1)
-}
-
-/// A text is a template: what it gives is taken as JSON where it is JSON, so that a number stays one.
-fn filled(job: &Job<'_>, value: &toml::Value) -> Result<Value, String> {
-    match value {
-        toml::Value::String(text) if text.contains("{{") => {
-            let text = job.fill(text)?;
-            Ok(serde_json::from_str(&text).unwrap_or_else(|_| text.into()))
-        }
-        other => serde_json::to_value(other).map_err(|cause| cause.to_string()),
-    }
 }
 
 /// Asks, and looks again only when its time is over: the answer itself ends the task.
