@@ -7,6 +7,7 @@
 mod avro;
 mod cassandra_sink;
 mod chaos;
+mod dags;
 mod fetcher;
 mod load;
 mod memory;
@@ -54,6 +55,8 @@ enum Name {
     CassandraSink,
     PostgresSink,
     Scheduler,
+    /// Loading many DAG files; `--records` says how many
+    Dags,
     Path,
     Avro,
     Memory,
@@ -97,6 +100,7 @@ async fn run(name: Name, asked: &Asked) -> anyhow::Result<Report> {
         Name::CassandraSink => cassandra_sink::run(folder, records(100_000)).await,
         Name::PostgresSink => postgres_sink::run(folder, records(1_000_000)).await,
         Name::Scheduler => scheduler::run(folder).await,
+        Name::Dags => dags::run(folder, records(1_000)),
         Name::Path => path::run(folder).await,
         Name::Memory => memory::run(folder).await,
         Name::Chaos => chaos::run(asked.kills, asked.seed).await,
