@@ -3,7 +3,10 @@
 use crate::{CHANNEL, CHORES_CHANNEL, Claim, Hint, Queue, STOP_CHANNEL, map, run::lock};
 use model::{ParentCounts, RunState, TaskState, TriggerRule, Verdict};
 use sqlx::{PgConnection, Row, postgres::PgRow};
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 use uuid::Uuid;
 
 /// How an attempt ended.
@@ -47,22 +50,44 @@ pub const RESULT_BYTES_MAX: usize = 64 * 1024;
 impl Queue {
     /// Ends a claim.
     pub async fn finish(&self, claim: &Claim, ending: &Ending) -> Result<Finished, sqlx::Error> {
+        let said = self.finish_all(&[(claim, ending)]).await?;
+        Ok(said.into_iter().next().unwrap_or(Finished::Refused))
+    }
+
+    /// Ends claims, all or none: a commit waits for the disk, and so all of them wait for it together. Answers in their order.
+    pub async fn finish_all(&self, endings: &[(&Claim, &Ending)]) -> Result<Vec<Finished>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
-        lock(&mut transaction, claim.run_id).await?;
-        let taken = write_ending(&mut transaction, claim, ending).await?;
-        if taken == Finished::Taken {
-            if let Some(state) = final_state(ending) {
-                let mut ended = left_out(&mut transaction, claim, ending).await?;
-                ended.push((claim.task.clone(), state));
-                propagate(&mut transaction, claim.run_id, ended).await?;
+        // In one order everywhere, or two who end tasks of the same runs would wait for each other.
+        let runs: BTreeSet<Uuid> = endings.iter().map(|(claim, _)| claim.run_id).collect();
+        for run_id in &runs {
+            lock(&mut transaction, *run_id).await?;
+        }
+        let (mut said, mut ended) = (vec![], BTreeMap::<Uuid, Ended>::new());
+        for (claim, ending) in endings {
+            let taken = write_ending(&mut transaction, claim, ending).await?;
+            if taken == Finished::Taken {
+                let ended = ended.entry(claim.run_id).or_default();
+                if let Some(state) = final_state(ending) {
+                    ended.extend(left_out(&mut transaction, claim, ending).await?);
+                    ended.push((claim.task.clone(), state));
+                }
             }
-            let hint = Hint { run_id: claim.run_id, holder: Some(&claim.holder) };
-            tell(&mut transaction, CHANNEL, hint).await?;
+            said.push(taken);
+        }
+        for (run_id, ended) in ended {
+            if !ended.is_empty() {
+                propagate(&mut transaction, run_id, ended).await?;
+            }
+            let holder = endings.first().map(|(claim, _)| claim.holder.as_str());
+            tell(&mut transaction, CHANNEL, Hint { run_id, holder }).await?;
         }
         transaction.commit().await?;
-        Ok(taken)
+        Ok(said)
     }
 }
+
+/// Tasks that have ended, and how.
+type Ended = Vec<(String, TaskState)>;
 
 fn final_state(ending: &Ending) -> Option<TaskState> {
     match ending {
@@ -78,7 +103,7 @@ async fn left_out(
     connection: &mut PgConnection,
     claim: &Claim,
     ending: &Ending,
-) -> Result<Vec<(String, TaskState)>, sqlx::Error> {
+) -> Result<Ended, sqlx::Error> {
     let Ending::Branched { left_out, reason, .. } = ending else { return Ok(vec![]) };
     let skipped = sqlx::query(include_str!("sql/leave_out.sql"))
         .bind(claim.run_id)
@@ -135,7 +160,7 @@ fn bounded(result: &serde_json::Value) -> serde_json::Value {
 pub(crate) async fn propagate(
     connection: &mut PgConnection,
     run_id: Uuid,
-    mut ended: Vec<(String, TaskState)>,
+    mut ended: Ended,
 ) -> Result<(), sqlx::Error> {
     let mut count = 0;
     while let Some((task, state)) = ended.pop() {
@@ -175,7 +200,7 @@ async fn judge_all(
     run_id: Uuid,
     waiting: &[PgRow],
     cause: &str,
-) -> Result<Vec<(String, TaskState)>, sqlx::Error> {
+) -> Result<Ended, sqlx::Error> {
     let (mut names, mut states, mut reasons, mut ended) = (vec![], vec![], vec![], vec![]);
     for row in waiting {
         let name: String = row.try_get("name")?;

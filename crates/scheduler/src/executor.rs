@@ -1,6 +1,9 @@
 //! Claims ready tasks and runs them, as many at once as are allowed.
 
+mod finisher;
+
 use crate::{Config, foreach, mask::Mask, outside::Outside, run, template};
+use finisher::Finisher;
 use pipeline::{Pipeline, Task, item_of};
 use queue::{Claim, Ending, Finished, TaskRow};
 use service::{CancellationToken, Service};
@@ -23,6 +26,7 @@ type Held = HashMap<Id, (Uuid, CancellationToken)>;
 /// Runs tasks until the process is to end. What is running then is given back at once.
 pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> anyhow::Result<()> {
     let (mut running, mut held) = (JoinSet::new(), Held::new());
+    let (finisher, finishing) = Finisher::start(outside.queue.clone());
     let mut hints = postgres::listen(outside.queue.pool(), queue::CHANNEL).await?;
     let mut stops = postgres::listen(outside.queue.pool(), queue::STOP_CHANNEL).await?;
     let mut renewed = Instant::now();
@@ -30,7 +34,7 @@ pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> an
         while let Some(ended) = running.try_join_next_with_id() {
             forget(ended, &mut held);
         }
-        let pause = match claim(service, config, outside, &mut running, &mut held).await {
+        let pause = match claim(service, config, outside, &finisher, &mut running, &mut held).await {
             Ok(next) => {
                 service.health.good("queue");
                 next.unwrap_or(LOOK_AGAIN).clamp(LOOK_AGAIN_MIN, LOOK_AGAIN)
@@ -56,6 +60,8 @@ pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> an
         }
     }
     running.shutdown().await;
+    drop(finisher);
+    finishing.await?;
     let given_back: Vec<Uuid> = held.into_values().map(|(attempt_id, _)| attempt_id).collect();
     postgres::answered(outside.queue.give_back(&given_back)).await?;
     Ok(())
@@ -71,6 +77,7 @@ async fn claim(
     service: &Service,
     config: &Config,
     outside: &Outside,
+    finisher: &Finisher,
     running: &mut JoinSet<()>,
     held: &mut Held,
 ) -> Result<Option<Duration>, sqlx::Error> {
@@ -81,9 +88,9 @@ async fn claim(
     let asked = outside.queue.claim_or_when(&service.name, config.lease, free as i64);
     let (claims, next) = postgres::answered(asked).await?;
     for claim in claims {
-        let (attempt_id, outside, stop) = (claim.attempt_id, outside.clone(), CancellationToken::new());
-        let stopped = stop.clone();
-        let handle = running.spawn(async move { attend(&outside, &claim, &stopped).await });
+        let (attempt_id, stop) = (claim.attempt_id, CancellationToken::new());
+        let (outside, finisher, stopped) = (outside.clone(), finisher.clone(), stop.clone());
+        let handle = running.spawn(async move { attend(&outside, &finisher, &claim, &stopped).await });
         held.insert(handle.id(), (attempt_id, stop));
     }
     Ok(next)
@@ -105,7 +112,7 @@ async fn renew(config: &Config, outside: &Outside, held: &mut Held) {
 }
 
 /// Runs one claim to its ending and writes that.
-async fn attend(outside: &Outside, claim: &Claim, stop: &CancellationToken) {
+async fn attend(outside: &Outside, finisher: &Finisher, claim: &Claim, stop: &CancellationToken) {
     let Some(ending) = work(outside, claim, stop).await else { return };
     if stop.is_cancelled() {
         return run::log(outside, claim, "stopped: somebody ended the task, or its lease").await;
@@ -113,7 +120,7 @@ async fn attend(outside: &Outside, claim: &Claim, stop: &CancellationToken) {
     if let Ending::Failed { reason, .. } = &ending {
         run::log(outside, claim, &format!("failed: {reason}")).await;
     }
-    match postgres::answered(outside.queue.finish(claim, &ending)).await {
+    match finisher.finish(claim, ending).await {
         Ok(Finished::Taken) => {}
         Ok(Finished::Refused) => {
             tracing::warn!(run.id = %claim.run_id, task = claim.task, "its result came too late and was refused")
