@@ -33,8 +33,8 @@ fn what_is_wrong_is_told_with_its_line_and_without_its_value() {
             "connections.toml:1: connection \"warehouse\": the field \"password\" is no text",
         ),
         ("\"hunter22\"", "hunter22", "connections.toml:4: it is not TOML"),
-        ("region = \"eu\"", "region = 3", "connections.toml:7: variable \"region\" is no text"),
-        ("[variables]", "[variable]", "connections.toml:7: [variable] is not known here"),
+        ("region = \"eu\"", "region = 3", "connections.toml:6: variable \"region\" is no text"),
+        ("[variables]", "[variable]", "connections.toml:6: [variable] is not known here"),
     ];
     for (from, to, expected) in cases {
         let told = parse("connections.toml", &TEXT.replace(from, to)).unwrap_err();
