@@ -10,7 +10,7 @@ mod stores;
 mod streams;
 
 pub use runs::{
-    BackfillArgs, CancelArgs, ClearArgs, Cron, CronNextArgs, Dag, DagNextArgs, DecideArgs, MarkArgs, Run,
+    BackfillArgs, CancelArgs, ClearArgs, Cron, CronNextArgs, Dag, DagNextArgs, DecideArgs, MarkArgs, PauseArgs, Run,
     RunListArgs, Task, TaskLogArgs, TriggerArgs,
 };
 pub use stores::{CheckArgs, CqlArgs, SqlArgs};

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::address::Addresses;
-use crate::cli::{BackfillArgs, Dag, NamedArgs, TriggerArgs};
+use crate::cli::{BackfillArgs, Dag, NamedArgs, PauseArgs, TriggerArgs};
 use crate::failure::Failure;
 use crate::rest::Rest;
 use crate::run as runs;
@@ -99,8 +99,9 @@ async fn backfill(scheduler: &Rest, args: &BackfillArgs) -> Result<(), Failure> 
     Ok(())
 }
 
-async fn set(scheduler: &Rest, args: &NamedArgs, action: &str) -> Result<(), Failure> {
-    let answer = scheduler.post(&["api", "v1", "dags", &args.name, action], &json!({})).await?;
+async fn set(scheduler: &Rest, args: &PauseArgs, action: &str) -> Result<(), Failure> {
+    let body = json!({ "who": args.hand.who, "why": args.hand.why });
+    let answer = scheduler.post(&["api", "v1", "dags", &args.name, action], &body).await?;
     if args.json {
         output::json(&answer);
     } else {

@@ -23,10 +23,10 @@ pub enum Dag {
     Backfill(BackfillArgs),
     /// Let no due time become a run
     #[command(after_help = "Example:\n  millrace dag pause users")]
-    Pause(NamedArgs),
+    Pause(PauseArgs),
     /// Let it go on; missed times follow the DAG's catchup
     #[command(after_help = "Example:\n  millrace dag unpause users")]
-    Unpause(NamedArgs),
+    Unpause(PauseArgs),
     /// Print what would run, and when, from the files and without any server
     Next(DagNextArgs),
 }
@@ -52,6 +52,17 @@ pub struct TriggerArgs {
     /// A value for a parameter of the DAG, as JSON or as plain text; may be given several times
     #[arg(long = "param", value_name = "NAME=VALUE", value_parser = parameter)]
     pub params: Vec<(String, serde_json::Value)>,
+    #[command(flatten)]
+    pub hand: HandArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Of pausing a DAG and of letting it go on
+#[derive(Debug, Args)]
+pub struct PauseArgs {
+    pub name: String,
     #[command(flatten)]
     pub hand: HandArgs,
     /// Print JSON
