@@ -5,13 +5,15 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+mod backfills;
 mod runs;
 mod stores;
 mod streams;
 
+pub use backfills::{Backfill, BackfillActArgs, BackfillArgs, BackfillListArgs};
 pub use runs::{
-    BackfillArgs, CancelArgs, ClearArgs, Cron, CronNextArgs, Dag, DagNextArgs, DecideArgs, MarkArgs, PauseArgs, Run,
-    RunListArgs, Task, TaskLogArgs, TriggerArgs,
+    CancelArgs, ClearArgs, Cron, CronNextArgs, Dag, DagNextArgs, DecideArgs, HandArgs, MarkArgs, PauseArgs, Run,
+    RunIdArgs, RunListArgs, Task, TaskLogArgs, TriggerArgs,
 };
 pub use stores::{CheckArgs, CqlArgs, SqlArgs};
 pub use streams::{
@@ -91,6 +93,9 @@ pub enum Command {
         after_help = "Example:\n  millrace task log 0192f0c1-0000-7000-8000-000000000000 fetch"
     )]
     Task(Task),
+    /// Ranges of due times that were asked for
+    #[command(subcommand, after_help = "Example:\n  millrace backfill list")]
+    Backfill(Backfill),
     /// Cron expressions
     #[command(subcommand, after_help = "Example:\n  millrace cron next \"0 2 * * *\" --tz Europe/Zurich")]
     Cron(Cron),

@@ -6,6 +6,7 @@
 
 mod act;
 mod after;
+mod backfill;
 mod claim;
 mod dags;
 mod finish;
@@ -18,6 +19,7 @@ mod why;
 
 pub use act::{ActionRow, By, Clear};
 pub use after::Success;
+pub use backfill::{BackfillRow, Backfilled, Counts, NewBackfill, Reprocess, There};
 pub use claim::Claim;
 pub use dags::DagRow;
 pub use finish::{Ending, Finished};

@@ -6,7 +6,7 @@ use model::{RunState, TaskState};
 use pipeline::{Dag, param};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sqlx::{PgConnection, Row};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
 /// A run to make.
@@ -148,9 +148,10 @@ impl Queue {
         Ok(admitted)
     }
 
-    /// DAGs with queued runs: name, and the pipeline and version of the oldest of them.
-    pub async fn waiting_dags(&self) -> Result<Vec<(String, String, String)>, sqlx::Error> {
-        let statement = "SELECT DISTINCT ON (dag) dag, pipeline, hash FROM run WHERE state = 'queued' ORDER BY dag, logical_at, made_at";
+    /// DAGs with queued runs: name, the pipeline and version of the oldest of them, and whether these are of a backfill.
+    pub async fn waiting_dags(&self) -> Result<Vec<(String, String, String, bool)>, sqlx::Error> {
+        let statement = "SELECT DISTINCT ON (dag, backfill IS NOT NULL) dag, pipeline, hash, backfill IS NOT NULL FROM run \
+             WHERE state = 'queued' ORDER BY dag, backfill IS NOT NULL, logical_at, made_at";
         sqlx::query_as(statement).fetch_all(&self.pool).await
     }
 
@@ -227,7 +228,7 @@ pub(crate) async fn create(connection: &mut PgConnection, new: &NewRun) -> Resul
         .bind(new.expected_in_seconds)
         .execute(&mut *connection)
         .await?;
-    insert_tasks(connection, id, new).await?;
+    insert_tasks(connection, &[id], new).await?;
     if let Some((from, to)) = new.interval {
         sqlx::query("UPDATE run SET interval_start = $2, interval_end = $3 WHERE id = $1")
             .bind(id)
@@ -254,9 +255,14 @@ pub(crate) async fn skip(
     end(connection, run_id, RunState::Cancelled, reason).await.map(drop)
 }
 
-async fn insert_tasks(connection: &mut PgConnection, run_id: Uuid, new: &NewRun) -> Result<(), sqlx::Error> {
+/// Makes the tasks of `new` in each of these runs.
+pub(crate) async fn insert_tasks(
+    connection: &mut PgConnection,
+    run_ids: &[Uuid],
+    new: &NewRun,
+) -> Result<(), sqlx::Error> {
     sqlx::query(include_str!("sql/insert_tasks.sql"))
-        .bind(run_id)
+        .bind(run_ids)
         .bind(&new.dag)
         .bind(TaskState::Waiting.as_str())
         .bind(new.max_active_tasks)
@@ -277,7 +283,13 @@ async fn admit(connection: &mut PgConnection, dag: &str, max_active_runs: i64) -
         .bind(max_active_runs)
         .fetch_all(&mut *connection)
         .await?;
-    for row in &admitted {
+    begin(connection, &admitted).await?;
+    Ok(admitted.len() as u64)
+}
+
+/// Makes ready what may begin in runs that were admitted: rows of `id`, and whether it was `again`.
+pub(crate) async fn begin(connection: &mut PgConnection, admitted: &[PgRow]) -> Result<(), sqlx::Error> {
+    for row in admitted {
         let run_id: Uuid = row.try_get("id")?;
         sqlx::query(include_str!("sql/ready_roots.sql")).bind(run_id).execute(&mut *connection).await?;
         if row.try_get("again")? {
@@ -287,5 +299,5 @@ async fn admit(connection: &mut PgConnection, dag: &str, max_active_runs: i64) -
         finish::end_if_done(connection, run_id).await?;
         finish::notify(connection, run_id).await?;
     }
-    Ok(admitted.len() as u64)
+    Ok(())
 }

@@ -8,6 +8,7 @@ use test_support::{Stack, unique};
 
 mod act;
 mod after;
+mod backfill;
 mod limits;
 mod time;
 

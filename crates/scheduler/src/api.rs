@@ -1,10 +1,10 @@
 //! REST under `/api/v1`, described by `/api/v1/openapi.json`.
 
+mod backfill;
 mod hand;
 mod versions;
 
 use crate::{
-    backfill,
     outside::Outside,
     page::{Trouble, act},
 };
@@ -31,7 +31,13 @@ use uuid::Uuid;
     paths(
         dags,
         trigger,
-        backfill,
+        backfill::short,
+        backfill::make,
+        backfill::list,
+        backfill::show,
+        backfill::pause,
+        backfill::resume,
+        backfill::cancel,
         runs,
         run,
         task,
@@ -55,10 +61,10 @@ pub fn routes(outside: Outside) -> Router {
         .route("/api/v1/openapi.json", get(|| async { Json(Api::openapi()) }))
         .route("/api/v1/dags", get(dags))
         .route("/api/v1/dags/{dag}/runs", post(trigger))
-        .route("/api/v1/dags/{dag}/backfill", post(backfill))
         .route("/api/v1/runs", get(runs))
         .route("/api/v1/runs/{run_id}", get(run))
         .route("/api/v1/runs/{run_id}/tasks/{task}", get(task))
+        .merge(backfill::routes())
         .merge(hand::routes())
         .merge(versions::routes())
         .with_state(outside)
@@ -155,25 +161,6 @@ fn key_of(body: Option<String>, headers: &HeaderMap) -> Result<Option<String>, P
         }
         _ => Ok(key),
     }
-}
-
-/// Which due times.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Range {
-    from: DateTime<Utc>,
-    /// Included.
-    to: DateTime<Utc>,
-}
-
-#[utoipa::path(post, path = "/api/v1/dags/{dag}/backfill", request_body = Range, params(("dag" = String, Path, description = "Its name")),
-    responses((status = 200, description = "{made: [logical times that got a run], there: how many had one}"), (status = 404, description = "No such DAG"), (status = 422, description = "More than 1000 runs")))]
-async fn backfill(
-    State(outside): State<Outside>,
-    Path(dag): Path<String>,
-    Json(range): Json<Range>,
-) -> Answer {
-    Ok(Json(json!(backfill::backfill(&outside, &dag, range.from, range.to).await?)))
 }
 
 /// Which runs.

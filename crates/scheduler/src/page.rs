@@ -1,6 +1,7 @@
 //! The pages: DAGs, a DAG's runs, a run with its tasks, a task with its log.
 
 pub mod act;
+mod backfills;
 pub mod dags;
 pub mod run;
 pub mod runs;
@@ -25,6 +26,7 @@ pub fn routes(outside: Outside, patches: broadcast::Sender<Patch>) -> Router {
         .route("/dags/{dag}/trigger", post(act::trigger))
         .route("/dags/{dag}/pause", post(act::pause))
         .route("/dags/{dag}/unpause", post(act::unpause))
+        .route("/backfills/{id}/{what}", post(backfills::act))
         .route("/runs/{run_id}", get(run::page))
         .route("/runs/{run_id}/cancel", post(act::cancel))
         .route("/runs/{run_id}/clear", post(act::clear))

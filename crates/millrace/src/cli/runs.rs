@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::{JsonArgs, NamedArgs};
+use super::{BackfillArgs, JsonArgs, NamedArgs};
 use crate::instant;
 
 #[derive(Debug, Subcommand)]
@@ -65,22 +65,6 @@ pub struct PauseArgs {
     pub name: String,
     #[command(flatten)]
     pub hand: HandArgs,
-    /// Print JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, Args)]
-#[command(
-    after_help = "A due time that has a run already gets no other. `max_active_runs` decides how many run at once.\n\nExample:\n  millrace dag backfill users_daily --from 2026-03-01 --to 2026-03-07"
-)]
-pub struct BackfillArgs {
-    pub name: String,
-    #[arg(long, value_name = "T", value_parser = instant::parse)]
-    pub from: DateTime<Utc>,
-    /// Included
-    #[arg(long, value_name = "T", value_parser = instant::parse)]
-    pub to: DateTime<Utc>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
