@@ -20,3 +20,17 @@ ALTER TABLE run
     ADD COLUMN backfill   uuid REFERENCES backfill,
     ADD COLUMN timeout_in float8;        -- seconds after its start by which it must have ended; where null, `deadline` is set at once
 CREATE INDEX run_of_backfill ON run (backfill, state) WHERE backfill IS NOT NULL;
+
+-- Which records of a topic have been in a run of a DAG. Place and run are written in one transaction.
+CREATE TABLE dag_place (
+    dag      text PRIMARY KEY,
+    pipeline text NOT NULL,
+    topic    text NOT NULL,
+    looked   boolean NOT NULL DEFAULT false,   -- whether it is settled where the first run begins
+    topic_id uuid,                       -- Kafka's: a topic that is made again is another one
+    places   jsonb NOT NULL DEFAULT '{}',      -- per partition, the offset that is next to be in a run
+    since    timestamptz,                -- when records were first seen that are too few for a run
+    version  bigint NOT NULL DEFAULT 0   -- compare-and-set
+);
+
+ALTER TABLE run ADD COLUMN event jsonb;  -- {topic, from, to, records}: what the run is for

@@ -1,6 +1,6 @@
 //! DAGs: what runs when, and in which order.
 
-use crate::{Params, Task};
+use crate::{On, Params, Task};
 use chrono::{DateTime, Utc};
 use schedule::{Calendar, Catchup, OnUnpause, Overlap, RunImmediately, Schedule, ScheduleError, Timetable};
 use serde::Deserialize;
@@ -47,6 +47,8 @@ pub struct Settings {
     /// DAGs whose successes it follows: each successful run of one of them starts one run, for the same time.
     #[serde(default)]
     pub after_dag: Vec<String>,
+    /// Records that start runs.
+    pub on: Option<On>,
     #[serde(default = "one")]
     pub max_active_runs: u32,
     /// A run that takes longer fails.

@@ -9,6 +9,7 @@ mod chain;
 mod dag;
 pub mod diff;
 mod duration;
+mod event;
 mod file;
 mod job;
 pub mod param;
@@ -24,6 +25,7 @@ mod validate;
 
 pub use bundle::{Bundle, CHECK_BUNDLES, read_all};
 pub use dag::Dag;
+pub use event::{On, Start};
 pub use job::{Emit, Job, Late};
 pub use param::{Param, ParamError, Params};
 pub use problem::Problem;

@@ -8,6 +8,8 @@ const NAMES: [&str; 6] =
     ["dag", "run_id", "logical_at", "logical_time", "data_interval_start", "data_interval_end"];
 /// What minijinja itself brings.
 const BUILT_IN: [&str; 4] = ["range", "dict", "debug", "namespace"];
+/// Of the records that a run is for.
+const OF_AN_EVENT: [&str; 4] = ["topic", "from", "to", "records"];
 const OF_A_TASK: [&str; 2] = ["result", "state"];
 
 /// The names that a template looks up, with their dots: `tasks.fetch.result.rows`.
@@ -29,6 +31,11 @@ pub(crate) fn problem(name: &str, task: &Task, dag: &Dag) -> Option<String> {
         ("params" | "tasks", None) => None,
         ("params", Some(param)) if dag.settings.params.contains_key(param) => None,
         ("params", Some(param)) => wrong(format!("but the DAG has no [params.{param}]")),
+        ("event", _) if dag.settings.on.is_none() => {
+            wrong("but no records start this DAG: it has no `on`".into())
+        }
+        ("event", part) if part.is_none_or(|part| OF_AN_EVENT.contains(&part)) => None,
+        ("event", _) => wrong(format!("but an event has only {}", OF_AN_EVENT.join(", "))),
         ("tasks", Some(other)) => of_a_task(other, parts.next(), task, dag).and_then(wrong),
         _ => wrong(format!(
             "which is not there; there are: {}, params.NAME, tasks.NAME.result",

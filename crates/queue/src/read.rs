@@ -18,6 +18,8 @@ pub struct RunRow {
     pub interval_start: Option<DateTime<Utc>>,
     pub interval_end: Option<DateTime<Utc>>,
     pub cause: String,
+    /// The records that it is for.
+    pub event: Option<serde_json::Value>,
     pub params: serde_json::Value,
     pub state: RunState,
     pub reason: Option<String>,
@@ -164,6 +166,7 @@ impl<'r> FromRow<'r, PgRow> for RunRow {
             interval_start: row.try_get("interval_start")?,
             interval_end: row.try_get("interval_end")?,
             cause: row.try_get("cause")?,
+            event: row.try_get("event")?,
             params: row.try_get("params")?,
             state: parsed(row, "state")?,
             reason: row.try_get("reason")?,

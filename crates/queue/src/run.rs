@@ -22,6 +22,8 @@ pub struct NewRun {
     pub interval: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Why it is told and not started.
     pub skipped: Option<String>,
+    /// The records that it is for.
+    pub event: Option<Value>,
     pub cause: Cause,
     pub timeout_seconds: Option<i64>,
     /// From its start; told once when it has not ended by then.
@@ -87,6 +89,8 @@ pub enum Cause {
     Task,
     /// Another DAG's success.
     After,
+    /// Records in Kafka.
+    Kafka,
 }
 
 impl Cause {
@@ -97,6 +101,7 @@ impl Cause {
             Cause::Manual => "manual",
             Cause::Task => "task",
             Cause::After => "after",
+            Cause::Kafka => "kafka",
         }
     }
 }
@@ -119,6 +124,7 @@ impl NewRun {
             logical_at,
             interval: None,
             skipped: None,
+            event: None,
             cause,
             timeout_seconds: dag.settings.timeout.map(|timeout| timeout.as_secs() as i64),
             expected_in_seconds: dag.settings.deadline.map(|deadline| deadline.as_secs_f64()),
@@ -234,6 +240,13 @@ pub(crate) async fn create(connection: &mut PgConnection, new: &NewRun) -> Resul
             .bind(id)
             .bind(from)
             .bind(to)
+            .execute(&mut *connection)
+            .await?;
+    }
+    if let Some(event) = &new.event {
+        sqlx::query("UPDATE run SET event = $2 WHERE id = $1")
+            .bind(id)
+            .bind(event)
             .execute(&mut *connection)
             .await?;
     }

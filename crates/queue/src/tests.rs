@@ -9,6 +9,7 @@ use test_support::{Stack, unique};
 mod act;
 mod after;
 mod backfill;
+mod event;
 mod limits;
 mod time;
 
@@ -46,6 +47,7 @@ fn run_of(shape: &str, key: &str) -> NewRun {
         logical_at: Utc::now(),
         interval: None,
         skipped: None,
+        event: None,
         cause: Cause::Manual,
         timeout_seconds: None,
         expected_in_seconds: None,

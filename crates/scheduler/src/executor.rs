@@ -138,7 +138,13 @@ async fn work(outside: &Outside, claim: &Claim, stop: &CancellationToken) -> End
         Ok(tasks) => tasks,
         Err(cause) => return failed(format!("earlier results can't be read: {cause}")),
     };
-    let context = template::context(claim, &tasks);
+    let mut context = template::context(claim, &tasks);
+    if task.names_event() {
+        match outside.queue.event(claim.run_id).await {
+            Ok(event) => context["event"] = event.unwrap_or_default(),
+            Err(cause) => return failed(format!("the run's records can't be read: {cause}")),
+        }
+    }
     if let Some(ending) = unwanted(task, &context) {
         return ending;
     }

@@ -10,6 +10,7 @@ mod backfill;
 mod checking;
 mod config;
 mod due;
+mod event;
 mod executor;
 mod housekeeping;
 mod live;
@@ -40,6 +41,7 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
         tokio::try_join!(
             publish::follow(&service, &config, &outside),
             due::follow(&service, &config, &outside),
+            event::follow(&service, &outside),
             executor::follow(&service, &config, &outside),
             housekeeping::follow(&service, &config, &outside),
             watch::follow(&service, &outside),

@@ -85,6 +85,7 @@ async fn publish(compiler: &Path, outside: &Outside, loaded: &Loaded) -> anyhow:
             pipeline.dags.values().map(|dag| (dag.name.clone(), dag.settings.paused)).collect();
         outside.queue.publish_dags(&bundle.name, &pipeline.version, &dags).await?;
         outside.queue.publish_followers(&bundle.name, &followers(pipeline)).await?;
+        outside.queue.publish_events(&bundle.name, &events(pipeline)).await?;
     }
     retire(outside, loaded).await?;
     problems.iter().for_each(|problem| tracing::warn!("not published: {problem}"));
@@ -100,6 +101,12 @@ fn followers(pipeline: &Pipeline) -> Vec<(String, String)> {
     pipeline.dags.values().flat_map(of).collect()
 }
 
+/// Each DAG that records start, beside their topic.
+fn events(pipeline: &Pipeline) -> Vec<(String, String)> {
+    let of = |dag: &Dag| Some((dag.name.clone(), dag.settings.on.as_ref()?.stream.clone()));
+    pipeline.dags.values().filter_map(of).collect()
+}
+
 /// A pipeline whose folder is gone is retired; one whose files can't be read stays.
 async fn retire(outside: &Outside, loaded: &Loaded) -> Result<(), sqlx::Error> {
     if loaded.unreadable {
@@ -113,6 +120,7 @@ async fn retire(outside: &Outside, loaded: &Loaded) -> Result<(), sqlx::Error> {
         pipeline::published::retire(outside.queue.pool(), name).await?;
         outside.queue.publish_dags(name, "", &[]).await?;
         outside.queue.publish_followers(name, &[]).await?;
+        outside.queue.publish_events(name, &[]).await?;
         tracing::info!("retired pipeline {name}: its folder is gone");
     }
     Ok(())
