@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use e2e::{Folder, World};
+use postgres::PgPool;
 use serde_json::{Value, json};
 use test_support::eventually;
 
@@ -18,11 +19,10 @@ run = ["echo", "{{ event.records }} records of {{ event.topic }}: {{ event.from 
 "#;
 
 /// Where the runs have come, as soon as the scheduler has looked at the topic.
-async fn place(world: &World, dag: &str) -> Option<i64> {
-    let database = world.postgres("millrace").await;
+async fn place(database: &PgPool, dag: &str) -> Option<i64> {
     let statement = "SELECT (SELECT sum(value::bigint)::bigint FROM jsonb_each_text(places)) FROM dag_place WHERE dag = $1 AND topic_id IS NOT NULL";
     let row: Option<(Option<i64>,)> =
-        sqlx::query_as(statement).bind(dag).fetch_optional(&database).await.unwrap();
+        sqlx::query_as(statement).bind(dag).fetch_optional(database).await.unwrap();
     row.map(|(places,)| places.unwrap_or_default())
 }
 
@@ -57,13 +57,14 @@ async fn post(world: &World, path: &str) {
 async fn each_record_is_in_one_run_and_a_pause_loses_none() {
     let world = World::running();
     let folder = Folder::add(&[("n.avsc", SCHEMA), ("pipeline.toml", PIPELINE)]);
+    let database = world.postgres("millrace").await;
     let (dag, stream) = (folder.name.clone(), format!("{}_in", folder.name));
     eventually("the stream takes records", || async {
         (world.send(&stream, "{\"id\": \"before\"}", "").await.0 == 200).then_some(())
     })
     .await;
     folder.write(&format!("dags/{dag}.toml"), DAG);
-    let before = eventually("the topic was looked at", || place(&world, &dag)).await;
+    let before = eventually("the topic was looked at", || place(&database, &dag)).await;
     assert_eq!(before, 1, "it begins at the end");
 
     send(&world, &stream, 0..7).await;

@@ -14,6 +14,7 @@ mod finish;
 mod log;
 mod pools;
 mod read;
+mod reconcile;
 mod rescue;
 mod run;
 mod why;
@@ -27,6 +28,7 @@ pub use event::{Offsets, Place};
 pub use finish::{Ending, Finished};
 pub use pools::Late;
 pub use read::{AttemptRow, LogLine, Notice, RunRow, TaskRow, Which};
+pub use reconcile::Reconciled;
 pub use run::{Cause, NewRun, NewTask};
 
 use postgres::PgPool;

@@ -11,6 +11,7 @@ mod after;
 mod backfill;
 mod event;
 mod limits;
+mod reconcile;
 mod time;
 
 async fn queue() -> Queue {
@@ -89,7 +90,9 @@ async fn play_run(queue: &Queue, run: &NewRun, bad: &[&str]) -> (RunState, Vec<T
             let ending = if bad.contains(&claim.task.as_str()) { failed() } else { success() };
             assert_eq!(queue.finish(&claim, &ending).await.unwrap(), Finished::Taken);
         }
+        assert_eq!(queue.reconcile().await.unwrap(), Reconciled::default());
     }
+    assert_eq!(queue.drifted().await.unwrap(), [], "counters are what the tasks say");
     let tasks = queue.tasks(id).await.unwrap();
     (queue.run(id).await.unwrap().unwrap().state, tasks.into_iter().map(|task| task.state).collect())
 }

@@ -15,6 +15,7 @@ async fn go_on(queue: &Queue, id: uuid::Uuid, bad: &[&str]) -> (RunState, Vec<Ta
             queue.finish(&claim, &ending).await.unwrap();
         }
     }
+    assert_eq!(queue.drifted().await.unwrap(), [], "counters are what the tasks say");
     let states = queue.tasks(id).await.unwrap().into_iter().map(|task| task.state).collect();
     (queue.run(id).await.unwrap().unwrap().state, states)
 }
