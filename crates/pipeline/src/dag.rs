@@ -64,6 +64,9 @@ pub struct Settings {
     pub params: Params,
     #[serde(default)]
     pub paused: bool,
+    /// Who is told of failures, deadlines and recoveries: names of `[notifications]` in the scheduler's configuration.
+    #[serde(default)]
+    pub notify: Vec<String>,
     #[serde(default)]
     pub tags: Vec<String>,
     pub owner: Option<String>,

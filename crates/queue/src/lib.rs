@@ -12,6 +12,7 @@ mod dags;
 mod event;
 mod finish;
 mod log;
+mod notify;
 mod pools;
 mod read;
 mod reconcile;
@@ -25,9 +26,11 @@ pub use backfill::{BackfillRow, Backfilled, Counts, NewBackfill, Reprocess, Ther
 pub use claim::Claim;
 pub use dags::DagRow;
 pub use event::{Offsets, Place};
-pub use finish::{Ending, Finished};
+pub use finish::{Ending, Finished, RESULT_BYTES_MAX};
+pub use notify::{NOTIFICATIONS_CHANNEL, Notification, Sent};
 pub use pools::Late;
-pub use read::{AttemptRow, LogLine, Notice, RunRow, TaskRow, Which};
+pub use log::{LEVELS, LOG_CHANNEL, Line, Lines, LogLine};
+pub use read::{AttemptRow, Notice, RunRow, TaskRow, Which};
 pub use reconcile::Reconciled;
 pub use run::{Cause, NewRun, NewTask};
 

@@ -53,13 +53,6 @@ pub struct AttemptRow {
     pub ended_at: Option<DateTime<Utc>>,
 }
 
-#[derive(Clone, Debug, Serialize)]
-pub struct LogLine {
-    pub attempt: i32,
-    pub at: DateTime<Utc>,
-    pub line: String,
-}
-
 /// Which runs.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Which<'a> {
@@ -142,12 +135,6 @@ impl Queue {
             .fetch_all(&self.pool)
             .await
     }
-
-    /// The last lines of a task's log, oldest first.
-    pub async fn task_log(&self, run_id: Uuid, task: &str, limit: i64) -> Result<Vec<LogLine>, sqlx::Error> {
-        let statement = "SELECT * FROM (SELECT * FROM task_log WHERE run_id = $1 AND task = $2 ORDER BY id DESC LIMIT $3) newest ORDER BY id";
-        sqlx::query_as(statement).bind(run_id).bind(task).bind(limit).fetch_all(&self.pool).await
-    }
 }
 
 fn parsed<T: std::str::FromStr<Err = String>>(row: &PgRow, column: &str) -> Result<T, sqlx::Error> {
@@ -203,12 +190,6 @@ impl<'r> FromRow<'r, PgRow> for AttemptRow {
             started_at: row.try_get("started_at")?,
             ended_at: row.try_get("ended_at")?,
         })
-    }
-}
-
-impl<'r> FromRow<'r, PgRow> for LogLine {
-    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
-        Ok(Self { attempt: row.try_get("attempt")?, at: row.try_get("at")?, line: row.try_get("line")? })
     }
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 /// What a look found and mended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reconciled {
-    /// Counters that were not what the tasks say.
+    /// Runs and tasks whose counters were not what the tasks say.
     pub drift: u64,
     /// Runs that could not go on, and failed.
     pub stuck: u64,
@@ -25,7 +25,7 @@ impl Queue {
     pub async fn reconcile(&self) -> Result<Reconciled, sqlx::Error> {
         let mut found = Reconciled::default();
         for (run_id, counters) in self.drifted().await? {
-            tracing::error!(run.id = %run_id, "{counters} of its counters were not what its tasks say; they are counted anew");
+            tracing::error!(run.id = %run_id, "the counters of {counters} of its tasks, or of itself, were not what its tasks say; they are counted anew");
             self.settle(run_id).await?;
             found.drift += counters;
         }

@@ -11,6 +11,7 @@ mod after;
 mod backfill;
 mod event;
 mod limits;
+mod notify;
 mod reconcile;
 mod time;
 

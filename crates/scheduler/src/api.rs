@@ -2,6 +2,8 @@
 
 mod backfill;
 mod hand;
+mod log;
+mod notifications;
 mod versions;
 
 use crate::{
@@ -41,6 +43,7 @@ use uuid::Uuid;
         runs,
         run,
         task,
+        result,
         hand::pause,
         hand::unpause,
         hand::cancel,
@@ -49,6 +52,9 @@ use uuid::Uuid;
         hand::mark,
         hand::decide,
         hand::actions,
+        notifications::list,
+        log::page,
+        log::text,
         versions::problems,
         versions::versions,
         versions::differences
@@ -64,8 +70,11 @@ pub fn routes(outside: Outside) -> Router {
         .route("/api/v1/runs", get(runs))
         .route("/api/v1/runs/{run_id}", get(run))
         .route("/api/v1/runs/{run_id}/tasks/{task}", get(task))
+        .route("/api/v1/runs/{run_id}/tasks/{task}/result", get(result))
         .merge(backfill::routes())
         .merge(hand::routes())
+        .merge(log::routes())
+        .merge(notifications::routes())
         .merge(versions::routes())
         .with_state(outside)
 }
@@ -200,4 +209,13 @@ async fn task(State(outside): State<Outside>, Path((run_id, name)): Path<(Uuid, 
     let attempts = outside.queue.attempts(run_id, &name).await?;
     let log = outside.queue.task_log(run_id, &name, 1_000).await?;
     Ok(Json(json!({ "task": task, "attempts": attempts, "log": log })))
+}
+
+#[utoipa::path(get, path = "/api/v1/runs/{run_id}/tasks/{task}/result", params(("run_id" = Uuid, Path, description = "The run"), ("task" = String, Path, description = "The task's name")),
+    responses((status = 200, description = "The task's result, whole: one over 64 KiB is elsewhere only named by its file; null where there is none"), (status = 404, description = "No such task"), (status = 409, description = "Its file is gone")))]
+async fn result(State(outside): State<Outside>, Path((run_id, name)): Path<(Uuid, String)>) -> Answer {
+    let task = outside.queue.tasks_named(run_id, std::slice::from_ref(&name)).await?.pop();
+    let task = task.ok_or_else(|| missing(format!("task \"{name}\" in run {run_id}")))?;
+    let opened = outside.results.open(task.result.unwrap_or_default()).await;
+    Ok(Json(opened.map_err(|cause| Problem(Trouble(StatusCode::CONFLICT, cause)))?))
 }

@@ -1,5 +1,6 @@
 //! `config/scheduler.toml`
 
+use crate::notify::Channel;
 use serde::Deserialize;
 use service::settings::{Cassandra, Kafka, Postgres};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
@@ -13,6 +14,9 @@ pub struct Config {
     /// Where `pipelines/` is.
     pub config_dir: PathBuf,
     pub fetcher_url: String,
+    /// A folder for results over 64 KiB, which all schedulers share; empty: such results are left out.
+    #[serde(default)]
+    pub state_dir: PathBuf,
     /// A worker's program, which says whether pipelines compile; empty: the one beside this program.
     pub worker: String,
     /// Tasks that run at once in this process.
@@ -28,6 +32,9 @@ pub struct Config {
     /// Slots by name of the pool. A task without a pool is in `default`, which has 128 slots where it is not named here.
     #[serde(default)]
     pub pools: BTreeMap<String, u32>,
+    /// Who is told of runs, by the name that DAGs use: `notify = ["NAME"]`.
+    #[serde(default)]
+    pub notifications: BTreeMap<String, Channel>,
     pub kafka: Kafka,
     pub postgres: Postgres,
     pub analytics: Postgres,

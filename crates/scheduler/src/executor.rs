@@ -1,7 +1,7 @@
 //! Claims ready tasks and runs them, as many at once as are allowed.
 
 use crate::{Config, outside::Outside, run, template};
-use queue::{Claim, Ending, Finished};
+use queue::{Claim, Ending, Finished, TaskRow};
 use service::{CancellationToken, Service};
 use std::{
     collections::HashMap,
@@ -102,7 +102,10 @@ async fn renew(config: &Config, outside: &Outside, held: &mut Held) {
 
 /// Runs one claim to its ending and writes that.
 async fn attend(outside: &Outside, claim: &Claim, stop: &CancellationToken) {
-    let ending = work(outside, claim, stop).await;
+    let ending = match work(outside, claim, stop).await {
+        Ending::Success(result) => Ending::Success(outside.results.keep(claim, result).await),
+        other => other,
+    };
     if stop.is_cancelled() {
         return run::log(outside, claim, "stopped: somebody ended the task, or its lease").await;
     }
@@ -138,6 +141,10 @@ async fn work(outside: &Outside, claim: &Claim, stop: &CancellationToken) -> End
         Ok(tasks) => tasks,
         Err(cause) => return failed(format!("earlier results can't be read: {cause}")),
     };
+    let tasks = match opened(outside, tasks).await {
+        Ok(tasks) => tasks,
+        Err(reason) => return failed(reason),
+    };
     let mut context = template::context(claim, &tasks);
     if task.names_event() {
         match outside.queue.event(claim.run_id).await {
@@ -152,6 +159,17 @@ async fn work(outside: &Outside, claim: &Claim, stop: &CancellationToken) -> End
     let job =
         run::Job { outside, claim, pipeline: &pipeline, task, context: &context, tasks: &tasks, stop: &stop };
     ending(within_timeout(&job).await, task, claim)
+}
+
+/// Tasks with the results that they have in files.
+async fn opened(outside: &Outside, mut tasks: Vec<TaskRow>) -> Result<Vec<TaskRow>, String> {
+    for task in &mut tasks {
+        if let Some(result) = task.result.take() {
+            let opened = outside.results.open(result).await;
+            task.result = Some(opened.map_err(|cause| format!("task \"{}\": {cause}", task.name))?);
+        }
+    }
+    Ok(tasks)
 }
 
 /// An attempt that takes too long is asked to stop, and left after a while.

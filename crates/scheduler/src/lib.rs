@@ -14,12 +14,15 @@ mod event;
 mod executor;
 mod housekeeping;
 mod live;
+mod notify;
 mod outside;
 mod page;
 mod publish;
+mod results;
 mod run;
 mod template;
 mod watch;
+mod watched;
 
 pub use config::Config;
 
@@ -44,8 +47,10 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
             event::follow(&service, &outside),
             executor::follow(&service, &config, &outside),
             housekeeping::follow(&service, &config, &outside),
+            notify::follow(&service, &config, &outside),
             watch::follow(&service, &outside),
             live::follow(&service, &outside, patches.clone()),
+            live::follow_logs(&service, &outside, patches.clone()),
         )
         .map(drop)
     };

@@ -5,7 +5,7 @@ mod backfills;
 pub mod dags;
 pub mod run;
 pub mod runs;
-mod task;
+pub mod task;
 
 use crate::outside::Outside;
 use axum::{

@@ -86,6 +86,7 @@ async fn publish(compiler: &Path, outside: &Outside, loaded: &Loaded) -> anyhow:
         outside.queue.publish_dags(&bundle.name, &pipeline.version, &dags).await?;
         outside.queue.publish_followers(&bundle.name, &followers(pipeline)).await?;
         outside.queue.publish_events(&bundle.name, &events(pipeline)).await?;
+        outside.queue.publish_notify(&bundle.name, &listeners(pipeline)).await?;
     }
     retire(outside, loaded).await?;
     problems.iter().for_each(|problem| tracing::warn!("not published: {problem}"));
@@ -107,6 +108,15 @@ fn events(pipeline: &Pipeline) -> Vec<(String, String)> {
     pipeline.dags.values().filter_map(of).collect()
 }
 
+/// Each DAG beside each channel that is told of its runs.
+fn listeners(pipeline: &Pipeline) -> Vec<(String, String)> {
+    let of = |dag: &Dag| {
+        let name = dag.name.clone();
+        dag.settings.notify.clone().into_iter().map(move |channel| (name.clone(), channel))
+    };
+    pipeline.dags.values().flat_map(of).collect()
+}
+
 /// A pipeline whose folder is gone is retired; one whose files can't be read stays.
 async fn retire(outside: &Outside, loaded: &Loaded) -> Result<(), sqlx::Error> {
     if loaded.unreadable {
@@ -121,6 +131,7 @@ async fn retire(outside: &Outside, loaded: &Loaded) -> Result<(), sqlx::Error> {
         outside.queue.publish_dags(name, "", &[]).await?;
         outside.queue.publish_followers(name, &[]).await?;
         outside.queue.publish_events(name, &[]).await?;
+        outside.queue.publish_notify(name, &[]).await?;
         tracing::info!("retired pipeline {name}: its folder is gone");
     }
     Ok(())

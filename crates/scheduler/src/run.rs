@@ -13,7 +13,7 @@ mod waits;
 
 use crate::{outside::Outside, template};
 use pipeline::{Kind, Pipeline, Task};
-use queue::{Claim, TaskRow};
+use queue::{Claim, Line, TaskRow};
 use serde_json::{Map, Value, json};
 use service::CancellationToken;
 use std::time::Duration;
@@ -94,11 +94,19 @@ impl Job<'_> {
     pub async fn log(&self, line: &str) {
         log(self.outside, self.claim, line).await;
     }
+
+    pub async fn log_lines(&self, lines: &[Line]) {
+        log_lines(self.outside, self.claim, lines).await;
+    }
 }
 
 /// Adds a line to a task's log. A log that can't be kept fails nothing.
 pub async fn log(outside: &Outside, claim: &Claim, line: &str) {
-    if let Err(cause) = outside.queue.log(claim, &[line.to_owned()]).await {
+    log_lines(outside, claim, &[line.into()]).await;
+}
+
+async fn log_lines(outside: &Outside, claim: &Claim, lines: &[Line]) {
+    if let Err(cause) = outside.queue.log(claim, lines).await {
         tracing::warn!(run.id = %claim.run_id, task = claim.task, "a log line was not kept: {cause}");
     }
 }

@@ -237,6 +237,15 @@ pub struct TaskLogArgs {
     pub run: Uuid,
     /// Name of the task
     pub task: String,
+    /// Only lines of this try
+    #[arg(long, value_name = "N")]
+    pub attempt: Option<i32>,
+    /// Only lines of this level and graver ones
+    #[arg(long, value_parser = ["error", "warn", "info", "debug"])]
+    pub level: Option<String>,
+    /// Only lines with this text, in whatever case; with a choice like this the first 1000 lines are printed
+    #[arg(long, value_name = "TEXT")]
+    pub search: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

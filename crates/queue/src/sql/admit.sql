@@ -8,4 +8,5 @@ WHERE id IN (
     ORDER BY logical_at, made_at
     LIMIT greatest(0, $2 - (SELECT count(*) FROM run WHERE dag = $1 AND state = 'running' AND backfill IS NULL))
 )
-RETURNING id, started_at < now() AS again
+-- Again: some of its tasks have ended before, by a run or by a mark.
+RETURNING id, started_at < now() OR EXISTS (SELECT FROM task t WHERE t.run_id = run.id AND t.ended_at IS NOT NULL) AS again

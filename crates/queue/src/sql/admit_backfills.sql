@@ -17,4 +17,5 @@ UPDATE run SET
     -- They may wait for days: only from here their time counts.
     deadline = now() + timeout_in * interval '1 second'
 WHERE id IN (SELECT id FROM next)
-RETURNING id, started_at < now() AS again
+-- Again: some of its tasks have ended before, by a run or by a mark.
+RETURNING id, started_at < now() OR EXISTS (SELECT FROM task t WHERE t.run_id = run.id AND t.ended_at IS NOT NULL) AS again

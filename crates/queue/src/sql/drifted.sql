@@ -1,4 +1,4 @@
--- Runs whose counters are not what their tasks say. One statement sees one moment: an ending moves its state and all counters at
+-- Runs whose counters, or their tasks', are not what the tasks say: how many of them. One statement sees one moment: an ending moves its state and all counters at
 -- once, so that what differs here is wrong. A queued run is counted when it is admitted.
 SELECT id, sum(counters)::bigint AS counters FROM (
     SELECT r.id, 1 AS counters FROM run r

@@ -10,7 +10,7 @@ use maud::{Markup, html};
 use queue::{AttemptRow, LogLine};
 use uuid::Uuid;
 
-const LINES_SHOWN: i64 = 1_000;
+const LINES_SHOWN: i64 = 500;
 
 pub async fn page(
     State(outside): State<Outside>,
@@ -26,7 +26,8 @@ pub async fn page(
         .find(|task| task.name == name)
         .ok_or_else(missing)?;
     let attempts = outside.queue.attempts(run_id, &name).await?;
-    let lines = outside.queue.task_log(run_id, &name, LINES_SHOWN).await?;
+    outside.watched.add(run_id, &name);
+    let log = log(&outside, run_id, &name).await?;
     let way = web::crumbs(&[
         ("/", "DAGs"),
         (&format!("/dags/{}", run.dag), &run.dag),
@@ -47,7 +48,10 @@ pub async fn page(
         }))
         (web::section("Tries", tries(&attempts)))
         @if let Some(result) = &task.result { (web::section("Result", web::code(&serde_json::to_string_pretty(result).unwrap_or_default()))) }
-        (web::section("Log", log(&lines)))
+        (web::section("Log", html! {
+            (log)
+            p { a href={ "/api/v1/runs/" (run_id) "/tasks/" (name) "/log.txt" } { "The whole log of all tries" } }
+        }))
     };
     Ok(frame(&format!("Task {name}"), "Runs", body))
 }
@@ -66,13 +70,24 @@ fn tries(attempts: &[AttemptRow]) -> Markup {
     web::table("tries", "Tries", &["Try", "State", "Started", "Took", "Reason"].map(web::Header::from), &rows)
 }
 
-fn log(lines: &[LogLine]) -> Markup {
+/// The element that is replaced when the task has logged.
+pub fn element(run_id: Uuid, task: &str) -> String {
+    format!("log-{run_id}-{task}")
+}
+
+/// The last lines. Also sent to open pages.
+pub async fn log(outside: &Outside, run_id: Uuid, task: &str) -> Result<Markup, sqlx::Error> {
+    let lines = outside.queue.task_log(run_id, task, LINES_SHOWN).await?;
+    Ok(html! { div id=(element(run_id, task)) { (text(&lines)) } })
+}
+
+fn text(lines: &[LogLine]) -> Markup {
     if lines.is_empty() {
         return html! { p class="muted" { "The task has logged nothing." } };
     }
     let text: Vec<String> = lines
         .iter()
-        .map(|line| format!("{}  try {}  {}", line.at.format("%H:%M:%S%.3f"), line.attempt, line.line))
+        .map(|line| format!("{}  try {}  {:5}  {}", line.at.format("%H:%M:%S%.3f"), line.attempt, line.level, line.line))
         .collect();
     web::code(&text.join("\n"))
 }
