@@ -161,12 +161,15 @@ async fn actions(world: &World, query: &str) -> Vec<String> {
     found.iter().rev().map(|act| act["what"].as_str().unwrap().to_owned()).collect()
 }
 
+/// The arguments of a command, with who and why.
+fn with<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    [arguments, &["--who", "anna", "--why", "a test"]].concat()
+}
+
 #[tokio::test]
 async fn a_person_answers_marks_clears_and_cancels_by_command() {
     let world = World::running();
     let folder = published(&world).await;
-    let by = ["--who", "anna", "--why", "a test"];
-    let with = |arguments: &[&str]| [arguments, &by].concat();
     let told = says(&with(&["dag", "trigger", &folder.name, "--param", "n=1", "--json"]), 0);
     let id = serde_json::from_str::<Value>(&told).unwrap()["run_id"].as_str().unwrap().to_owned();
     asks(&world, &id).await;
