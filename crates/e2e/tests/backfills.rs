@@ -79,7 +79,10 @@ async fn a_range_is_listed_run_and_what_failed_of_it_run_again() {
     let counts = |success: i32, failed: i32| json!({"queued": 0, "running": 0, "success": success, "failed": failed, "cancelled": 0});
     assert_eq!(ended(made["backfill"].as_str().unwrap()).await, counts(2, 1));
     let page = world.page("scheduler", &format!("/dags/{}", folder.name)).await;
-    assert!(page.contains("the source was wrong") && page.contains("2 succeeded, 1 failed"), "the page lacks it");
+    assert!(
+        page.contains("the source was wrong") && page.contains("2 succeeded, 1 failed"),
+        "the page lacks it"
+    );
 
     assert_eq!(what(&with(&["--dry-run", "--reprocess", "failed"])), ["leave", "again", "leave"]);
     let again = with(&["--reprocess", "failed"]);
@@ -98,7 +101,8 @@ async fn a_backfill_that_is_not_there_or_was_cancelled_says_so() {
         (answer.status().as_u16(), answer.json::<Value>().await.unwrap())
     };
     let range = |more: Value| {
-        let mut body = json!({"dag": folder.name, "from": "2026-03-01T00:00:00Z", "to": "2026-03-02T00:00:00Z"});
+        let mut body =
+            json!({"dag": folder.name, "from": "2026-03-01T00:00:00Z", "to": "2026-03-02T00:00:00Z"});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         body
     };
@@ -114,7 +118,12 @@ async fn a_backfill_that_is_not_there_or_was_cancelled_says_so() {
         (String::new(), range(json!({"dag": "nobody"})), 404, "There is no DAG"),
         (String::new(), range(json!({"reprocess": "some"})), 422, "unknown variant `some`"),
         (String::new(), range(json!({"max_active": 0})), 422, "give 1 to 100"),
-        (String::new(), range(json!({"from": "1900-01-01T00:00:00Z", "to": "2026-03-02T00:00:00Z", "dag": "users"})), 422, "ask for a part"),
+        (
+            String::new(),
+            range(json!({"from": "1900-01-01T00:00:00Z", "to": "2026-03-02T00:00:00Z", "dag": "users"})),
+            422,
+            "ask for a part",
+        ),
         (String::new(), json!({"dag": folder.name}), 422, "missing field `from`"),
     ];
     for (path, body, status, part) in cases {

@@ -187,10 +187,7 @@ async fn a_person_answers_marks_clears_and_cancels_by_command() {
     let found = stands(&world, &id, "cancelled", ["removed", "success", "removed"]).await;
     assert_eq!(found["run"]["reason"], "cancelled by anna: a test");
     assert!(says(&with(&["run", "cancel", &id]), 1).contains("has ended already"));
-    assert_eq!(
-        actions(&world, &format!("run={id}")).await,
-        ["trigger", "reject", "mark", "clear", "cancel"]
-    );
+    assert_eq!(actions(&world, &format!("run={id}")).await, ["trigger", "reject", "mark", "clear", "cancel"]);
     let shown = says(&["run", "show", &id], 0);
     assert!(shown.contains("cancelled by anna: a test") && shown.contains("reject"), "{shown}");
 }
@@ -259,12 +256,19 @@ async fn a_wrong_act_says_what_to_do() {
         (format!("dags/{dag}/pause"), json!({"who": "a".repeat(2_000)}), 422, "at most 1000 bytes"),
         (format!("dags/{dag}/pause"), json!({"why": "a\u{0}b"}), 422, "sentences"),
         (format!("runs/{id}/clear"), json!({"task": "bad"}), 422, "unknown field `task`"),
-        (format!("runs/{id}/tasks/bad/mark"), json!({"state": "running"}), 422, "write success, failed or skipped"),
+        (
+            format!("runs/{id}/tasks/bad/mark"),
+            json!({"state": "running"}),
+            422,
+            "write success, failed or skipped",
+        ),
         (format!("runs/{id}/tasks/bad/mark"), json!({}), 422, "missing field `state`"),
         (format!("runs/{id}/tasks/nope/mark"), json!({"state": "failed"}), 404, "there is no task \"nope\""),
         (format!("runs/{id}/tasks/then/decide"), json!({"approve": true}), 409, "asks nothing now"),
         (format!("runs/{id}/tasks/ask/decide"), json!({"approve": "yes"}), 422, "boolean"),
         (format!("runs/{nobody}/tasks/ask/mark"), json!({"state": "failed"}), 404, "there is no task"),
+        (format!("dags/{dag}/runs"), json!({"params": {"a\u{0}b": 1}}), 422, "params."),
+        (format!("runs/{id}/clear"), json!({"tasks": ["a\u{0}b"]}), 400, "Correct it"),
         (format!("runs/{nobody}/cancel"), json!({}), 404, "there is no run"),
         (format!("runs/{nobody}/clear"), json!({}), 404, "there is no run"),
         (format!("runs/{id}/tasks/nope/clear"), json!({}), 404, "there is no task \"nope\""),

@@ -61,7 +61,8 @@ async fn an_open_page_shows_a_line_soon_after_it_was_said() {
             heard = rest;
         }
     }
-    let mut late: Vec<u128> = seen.iter().map(|(said, seen)| seen.saturating_sub(*said) / 1_000_000).collect();
+    let mut late: Vec<u128> =
+        seen.iter().map(|(said, seen)| seen.saturating_sub(*said) / 1_000_000).collect();
     late.sort_unstable();
     let (median, p95) = (late[late.len() / 2], late[late.len() * 95 / 100]);
     println!("from a line to an open page: median {median} ms, p95 {p95} ms");

@@ -67,7 +67,8 @@ async fn list(scheduler: &Rest, args: &BackfillListArgs) -> Result<(), Failure> 
     } else if rows.is_empty() {
         output::line("There is no backfill. `millrace dag backfill NAME --from T --to T` makes one.");
     } else {
-        let columns = ["id", "dag", "state", "from", "to", "queued", "running", "success", "failed", "cancelled"];
+        let columns =
+            ["id", "dag", "state", "from", "to", "queued", "running", "success", "failed", "cancelled"];
         output::line(table::of_objects(&columns, &rows));
     }
     Ok(())

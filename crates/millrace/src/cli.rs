@@ -12,8 +12,8 @@ mod streams;
 
 pub use backfills::{Backfill, BackfillActArgs, BackfillArgs, BackfillListArgs};
 pub use runs::{
-    CancelArgs, ClearArgs, Cron, CronNextArgs, Dag, DagNextArgs, DecideArgs, HandArgs, MarkArgs, PauseArgs, Run,
-    RunIdArgs, RunListArgs, Task, TaskLogArgs, TriggerArgs,
+    CancelArgs, ClearArgs, Cron, CronNextArgs, Dag, DagNextArgs, DecideArgs, HandArgs, MarkArgs, PauseArgs,
+    Run, RunIdArgs, RunListArgs, Task, TaskLogArgs, TriggerArgs,
 };
 pub use stores::{CheckArgs, CqlArgs, SqlArgs};
 pub use streams::{

@@ -189,7 +189,8 @@ fn check_schedule(dag: &Dag, found: &mut Found<'_>) {
 
 fn check_on(dag: &Dag, pipeline: &Pipeline, found: &mut Found<'_>) {
     let Some(on) = &dag.settings.on else { return };
-    let is_it = |line: &str| ["on ", "on=", "on.", "[on]"].iter().any(|start| line.trim_start().starts_with(start));
+    let is_it =
+        |line: &str| ["on ", "on=", "on.", "[on]"].iter().any(|start| line.trim_start().starts_with(start));
     let line = found.text.lines().position(is_it).map_or(1, |index| index + 1);
     let mut say = |message: String| found.problems.push(Problem::new(&found.file, line, message));
     if !pipeline.streams.contains_key(&on.stream) {

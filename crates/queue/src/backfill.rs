@@ -129,11 +129,12 @@ impl Queue {
     pub async fn cancel_backfill(&self, id: Uuid, by: &By) -> Result<Option<usize>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         let Some(dag) = set_state(&mut transaction, id, "cancelled").await? else { return Ok(None) };
-        let open: Vec<(Uuid,)> =
-            sqlx::query_as("SELECT id FROM run WHERE backfill = $1 AND state IN ('queued', 'running') ORDER BY id")
-                .bind(id)
-                .fetch_all(&mut *transaction)
-                .await?;
+        let open: Vec<(Uuid,)> = sqlx::query_as(
+            "SELECT id FROM run WHERE backfill = $1 AND state IN ('queued', 'running') ORDER BY id",
+        )
+        .bind(id)
+        .fetch_all(&mut *transaction)
+        .await?;
         let reason = by.sentence("the backfill was cancelled");
         for (run_id,) in &open {
             run::end(&mut transaction, *run_id, RunState::Cancelled, &reason).await?;
@@ -158,7 +159,8 @@ async fn there(connection: &mut PgConnection, keys: &[String]) -> Result<There, 
     let state = |text: Option<String>| text.map(|text| text.parse()).transpose();
     rows.iter()
         .map(|row| {
-            let state = state(row.try_get("state")?).map_err(|cause: String| sqlx::Error::Decode(cause.into()))?;
+            let state =
+                state(row.try_get("state")?).map_err(|cause: String| sqlx::Error::Decode(cause.into()))?;
             Ok((row.try_get("key")?, (row.try_get("run_id")?, state)))
         })
         .collect()
@@ -253,7 +255,9 @@ const ADMITTED_MAX: i64 = 100;
 
 async fn admit(connection: &mut PgConnection) -> Result<usize, sqlx::Error> {
     // Two schedulers that admit at once must not both see the last free place.
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('admit backfills'))").execute(&mut *connection).await?;
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('admit backfills'))")
+        .execute(&mut *connection)
+        .await?;
     let admitted = sqlx::query(include_str!("sql/admit_backfills.sql"))
         .bind(ADMITTED_MAX)
         .fetch_all(&mut *connection)

@@ -99,7 +99,11 @@ impl Queue {
 
     /// The records that a run is for.
     pub async fn event(&self, run_id: Uuid) -> Result<Option<Value>, sqlx::Error> {
-        sqlx::query("SELECT event FROM run WHERE id = $1").bind(run_id).fetch_one(&self.pool).await?.try_get("event")
+        sqlx::query("SELECT event FROM run WHERE id = $1")
+            .bind(run_id)
+            .fetch_one(&self.pool)
+            .await?
+            .try_get("event")
     }
 }
 

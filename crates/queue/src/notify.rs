@@ -105,12 +105,18 @@ impl Queue {
     }
 
     /// The newest notifications, of one state or of all.
-    pub async fn notifications(&self, state: Option<&str>, limit: i64) -> Result<Vec<Notification>, sqlx::Error> {
-        sqlx::query_as("SELECT * FROM notification WHERE ($1::text IS NULL OR state = $1) ORDER BY id DESC LIMIT $2")
-            .bind(state)
-            .bind(limit)
-            .fetch_all(&self.pool)
-            .await
+    pub async fn notifications(
+        &self,
+        state: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<Notification>, sqlx::Error> {
+        sqlx::query_as(
+            "SELECT * FROM notification WHERE ($1::text IS NULL OR state = $1) ORDER BY id DESC LIMIT $2",
+        )
+        .bind(state)
+        .bind(limit)
+        .fetch_all(&self.pool)
+        .await
     }
 }
 

@@ -29,7 +29,8 @@ impl Queue {
             self.settle(run_id).await?;
             found.drift += counters;
         }
-        for row in sqlx::query(include_str!("sql/stuck.sql")).bind(None::<Uuid>).fetch_all(&self.pool).await? {
+        for row in sqlx::query(include_str!("sql/stuck.sql")).bind(None::<Uuid>).fetch_all(&self.pool).await?
+        {
             found.stuck += u64::from(self.end_stuck(row.try_get("id")?).await?);
         }
         Ok(found)

@@ -71,11 +71,7 @@ async fn tell<'a>(
     (&notification.channel, word)
 }
 
-async fn send(
-    outside: &Outside,
-    channels: &BTreeMap<String, Channel>,
-    notification: &Notification,
-) -> Sent {
+async fn send(outside: &Outside, channels: &BTreeMap<String, Channel>, notification: &Notification) -> Sent {
     let name = &notification.channel;
     let Some(channel) = channels.get(name) else {
         return Sent::Never(format!("there is no [notifications.{name}] in config/scheduler.toml: add it"));

@@ -97,7 +97,8 @@ impl Outside {
     /// Where nothing answers.
     pub fn nowhere() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let settings = |url: &str| service::settings::Postgres { url: url.into(), password: Default::default() };
+        let settings =
+            |url: &str| service::settings::Postgres { url: url.into(), password: Default::default() };
         let url = "postgres://nobody@127.0.0.1:1/nothing";
         Self {
             queue: Queue::new(postgres::PgPool::connect_lazy(url).unwrap()),

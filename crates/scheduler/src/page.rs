@@ -62,8 +62,19 @@ impl Trouble {
     }
 }
 
+/// The character 0 in a text or in JSON, and an instant that no calendar has.
+const CANNOT_BE_STORED: [&str; 3] = ["22021", "22P05", "22008"];
+
 impl From<sqlx::Error> for Trouble {
     fn from(cause: sqlx::Error) -> Self {
+        if let Some(told) = cause
+            .as_database_error()
+            .filter(|told| told.code().is_some_and(|code| CANNOT_BE_STORED.contains(&&*code)))
+        {
+            let told =
+                format!("PostgreSQL can't take a value of the request: {}. Correct it.", told.message());
+            return Trouble(StatusCode::BAD_REQUEST, told);
+        }
         Trouble(
             StatusCode::SERVICE_UNAVAILABLE,
             format!("PostgreSQL did not answer: {cause}. The page comes back with it."),

@@ -35,7 +35,10 @@ impl Results {
         match write(&folder.join(&file), text.as_bytes()).await {
             Ok(()) => json!({ "stored": { "file": file, "bytes": bytes } }),
             Err(cause) => {
-                let told = format!("the result of {bytes} bytes could not be written to {}: {cause}", folder.display());
+                let told = format!(
+                    "the result of {bytes} bytes could not be written to {}: {cause}",
+                    folder.display()
+                );
                 tracing::error!(run.id = %claim.run_id, task = claim.task, "{told}");
                 json!({ "left_out": told })
             }
@@ -45,7 +48,8 @@ impl Results {
     /// The result itself, wherever it is.
     pub async fn open(&self, result: Value) -> Result<Value, String> {
         let Some((run_id, attempt_id)) = place(&result) else { return Ok(result) };
-        let folder = self.0.as_ref().ok_or("the result is in a file, and this scheduler has no state_dir: set it")?;
+        let folder =
+            self.0.as_ref().ok_or("the result is in a file, and this scheduler has no state_dir: set it")?;
         let file = folder.join(run_id.to_string()).join(format!("{attempt_id}.json"));
         let wrong = |cause: String| format!("the result can't be read from {}: {cause}", file.display());
         let bytes = fs::read(&file).await.map_err(|cause| wrong(cause.to_string()))?;

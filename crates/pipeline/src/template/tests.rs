@@ -33,8 +33,10 @@ fn only_what_records_start_may_name_them() {
     let named = |part: &str| {
         let stream = "[streams.s]\nschema = \"s.avsc\"\nkey = [\"id\"]\n";
         let schema = r#"{"type":"record","name":"S","fields":[{"name":"id","type":"string"}]}"#;
-        let dag = format!("on = {{ stream = \"s\" }}\n{}", DAG.replace("URL", &format!("{{{{ event.{part} }}}}")));
-        let files = [("pipeline.toml", stream.to_owned()), ("s.avsc", schema.to_owned()), ("dags/d.toml", dag)];
+        let dag =
+            format!("on = {{ stream = \"s\" }}\n{}", DAG.replace("URL", &format!("{{{{ event.{part} }}}}")));
+        let files =
+            [("pipeline.toml", stream.to_owned()), ("s.avsc", schema.to_owned()), ("dags/d.toml", dag)];
         let files = files.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
         Pipeline::parse(&Bundle { name: "p".into(), files }).map(drop).map_err(|found| found[0].to_string())
     };

@@ -1,7 +1,7 @@
 //! Ranges of due times: made at once, run in a lane of their own.
 
 use super::*;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta};
 use std::time::Instant;
 
 /// What is promised for a year of days.
@@ -11,7 +11,9 @@ const YEAR_MAX: Duration = Duration::from_secs(1);
 fn days(prefix: &str, days: usize) -> Vec<NewRun> {
     let first = run_of("a b<a c<b", prefix);
     let of = |day: usize| {
-        let from = first.logical_at + TimeDelta::days(day as i64);
+        // PostgreSQL keeps microseconds.
+        let first_at = DateTime::from_timestamp_micros(first.logical_at.timestamp_micros()).unwrap();
+        let from = first_at + TimeDelta::days(day as i64);
         NewRun {
             key: format!("{prefix}:{day}"),
             logical_at: from,
@@ -61,7 +63,10 @@ async fn a_year_of_days_is_made_within_a_second_and_only_once() {
     assert_eq!(queue.backfill(&asked, &runs, &by()).await.unwrap(), Backfilled::default());
     assert_eq!(queue.backfills(Some("d"), 10).await.unwrap().len(), 1);
     let run = queue.run_at("d", runs[7].logical_at).await.unwrap().unwrap();
-    assert_eq!(run.interval_start.zip(run.interval_end).map(|(from, to)| to - from), Some(TimeDelta::days(1)));
+    assert_eq!(
+        run.interval_start.zip(run.interval_end).map(|(from, to)| to - from),
+        Some(TimeDelta::days(1))
+    );
     assert_eq!(queue.edges(run.id).await.unwrap().len(), 2);
 }
 
@@ -107,7 +112,8 @@ async fn a_backfill_is_paused_resumed_and_cancelled() {
     assert!(queue.pause_backfill(id, true, &by()).await.unwrap());
     work(&queue, &[]).await;
     assert_eq!(counts(&queue, id).await, ("paused".into(), [3, 0, 2, 0, 0]));
-    let queued = queue.runs_page(&Which { state: Some(RunState::Queued), ..Which::default() }, 1).await.unwrap();
+    let queued =
+        queue.runs_page(&Which { state: Some(RunState::Queued), ..Which::default() }, 1).await.unwrap();
     let why = queue.tasks_explained(queued[0].id).await.unwrap().remove(0).reason.unwrap();
     assert_eq!(why, "the run is queued: its backfill is paused");
     assert!(queue.pause_backfill(id, false, &by()).await.unwrap());

@@ -19,7 +19,8 @@ async fn place(queue: &Queue) -> Place {
 }
 
 fn run_to(offset: i64) -> NewRun {
-    let event = serde_json::json!({ "topic": "t", "from": {"0": 10}, "to": {"0": offset}, "records": offset - 10 });
+    let event =
+        serde_json::json!({ "topic": "t", "from": {"0": 10}, "to": {"0": offset}, "records": offset - 10 });
     NewRun { cause: Cause::Kafka, event: Some(event), ..run_of("a", &format!("kafka:d:t:{offset}")) }
 }
 

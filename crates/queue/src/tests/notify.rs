@@ -36,10 +36,17 @@ async fn a_failure_is_told_to_each_channel_and_the_first_success_after_it() {
     let failures = [("failure", "ops"), ("failure", "shop")];
     assert_eq!(told(&queue).await, pairs(&failures));
     let first = queue.notifications(None, 1).await.unwrap().remove(0);
-    assert!(first.text.starts_with("the run of DAG \"d\" for 20") && first.text.ends_with("failed: task \"b\" failed: no"), "{first:?}");
+    assert!(
+        first.text.starts_with("the run of DAG \"d\" for 20")
+            && first.text.ends_with("failed: task \"b\" failed: no"),
+        "{first:?}"
+    );
     run(&queue, &[]).await;
     run(&queue, &[]).await;
-    assert_eq!(told(&queue).await, pairs(&[failures[0], failures[1], ("recovery", "ops"), ("recovery", "shop")]));
+    assert_eq!(
+        told(&queue).await,
+        pairs(&[failures[0], failures[1], ("recovery", "ops"), ("recovery", "shop")])
+    );
 }
 
 #[tokio::test]

@@ -19,7 +19,10 @@ async fn counters_that_are_wrong_are_found_and_counted_anew() {
         ("UPDATE task SET success = 0 WHERE name = 'c' AND state = 'waiting'", 1),
         ("UPDATE task SET failed = 1, skipped = 1 WHERE name = 'c' AND state = 'waiting'", 1),
         ("UPDATE run SET tasks_left = 9 WHERE state = 'running'", 1),
-        ("UPDATE run SET tasks_left = 1 WHERE state = 'running'; UPDATE task SET removed = 2 WHERE name IN ('c', 'd') AND state = 'waiting'", 3),
+        (
+            "UPDATE run SET tasks_left = 1 WHERE state = 'running'; UPDATE task SET removed = 2 WHERE name IN ('c', 'd') AND state = 'waiting'",
+            3,
+        ),
         ("UPDATE task SET state = 'waiting', success = 0 WHERE name = 'b' AND state = 'ready'", 1),
     ];
     for (statement, drift) in cases {
@@ -50,7 +53,9 @@ async fn a_run_that_can_not_go_on_fails_and_names_what_waits() {
     assert_eq!(run.state, RunState::Failed);
     assert_eq!(
         run.reason.as_deref(),
-        Some("the run can't go on: \"b\", \"c\" waited, nothing ran and nothing was due. Clear the tasks, or mark what they wait for")
+        Some(
+            "the run can't go on: \"b\", \"c\" waited, nothing ran and nothing was due. Clear the tasks, or mark what they wait for"
+        )
     );
     assert_eq!(queue.reconcile().await.unwrap(), Reconciled::default());
 }
@@ -58,11 +63,8 @@ async fn a_run_that_can_not_go_on_fails_and_names_what_waits() {
 #[tokio::test]
 async fn a_run_that_waits_for_something_is_not_taken_for_one_that_can_not_go_on() {
     let queue = queue().await;
-    let waits = Ending::Deferred {
-        look_again_in: Duration::from_secs(3600),
-        reason: "not yet".into(),
-        kept: None,
-    };
+    let waits =
+        Ending::Deferred { look_again_in: Duration::from_secs(3600), reason: "not yet".into(), kept: None };
     let retries = Ending::Failed { reason: "no".into(), retry_in: Some(Duration::from_secs(3600)) };
     for ending in [waits, retries] {
         let (id, _) = queue.create(&run_of("a b<a", &unique("key"))).await.unwrap();

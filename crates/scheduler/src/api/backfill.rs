@@ -80,7 +80,11 @@ pub struct Range {
 
 #[utoipa::path(post, path = "/api/v1/dags/{dag}/backfill", request_body = Range, params(("dag" = String, Path, description = "Its name")),
     responses((status = 200, description = "As POST /api/v1/backfills with nothing else said: {made: [logical times that got a run], there: how many had one}"), (status = 404, description = "No such DAG"), (status = 422, description = "More than 1000 runs")))]
-pub async fn short(State(outside): State<Outside>, Path(dag): Path<String>, Json(range): Json<Range>) -> Answer {
+pub async fn short(
+    State(outside): State<Outside>,
+    Path(dag): Path<String>,
+    Json(range): Json<Range>,
+) -> Answer {
     let runs = backfill::runs(&outside, &dag, range.from, range.to).await?;
     let (from, to) = (range.from, range.to);
     let asked = NewBackfill { dag, from, to, reprocess: Reprocess::None, max_active: ACTIVE };
@@ -118,12 +122,20 @@ pub async fn pause(State(outside): State<Outside>, Path(id): Path<Uuid>, body: O
 }
 
 #[utoipa::path(post, path = "/api/v1/backfills/{id}/resume", request_body = Hand, params(("id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "It goes on"), (status = 404, description = "No such backfill"), (status = 409, description = "It was cancelled")))]
-pub async fn resume(State(outside): State<Outside>, Path(id): Path<Uuid>, body: Option<Json<Hand>>) -> Answer {
+pub async fn resume(
+    State(outside): State<Outside>,
+    Path(id): Path<Uuid>,
+    body: Option<Json<Hand>>,
+) -> Answer {
     set_paused(&outside, id, false, by(body)?).await
 }
 
 #[utoipa::path(post, path = "/api/v1/backfills/{id}/cancel", request_body = Hand, params(("id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "{cancelled}: how many runs were open"), (status = 404, description = "No such backfill"), (status = 409, description = "It was cancelled before")))]
-pub async fn cancel(State(outside): State<Outside>, Path(id): Path<Uuid>, body: Option<Json<Hand>>) -> Answer {
+pub async fn cancel(
+    State(outside): State<Outside>,
+    Path(id): Path<Uuid>,
+    body: Option<Json<Hand>>,
+) -> Answer {
     match outside.queue.cancel_backfill(id, &by(body)?).await? {
         Some(runs) => Ok(Json(json!({ "cancelled": runs }))),
         None => Err(cancelled_or_missing(&outside, id).await?),

@@ -77,7 +77,8 @@ pub async fn text(
     which.lines()?;
     there(&outside, run_id, &task).await?;
     let file = format!("attachment; filename=\"{run_id}.log\"");
-    let headers = [(header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, file)];
+    let headers =
+        [(header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, file)];
     // A page at a time: the whole need not fit in memory.
     let start = Some(which.after.unwrap_or(0));
     let pages = stream::try_unfold((outside, which, start), move |(outside, which, after)| {
@@ -86,7 +87,11 @@ pub async fn text(
             let Some(after) = after else { return Ok(None) };
             let lines = which.lines().map_err(|Problem(trouble)| std::io::Error::other(trouble.1))?;
             let lines = Lines { after, ..lines };
-            let found = outside.queue.log_page(run_id, &task, &lines, LINES_MAX).await.map_err(std::io::Error::other)?;
+            let found = outside
+                .queue
+                .log_page(run_id, &task, &lines, LINES_MAX)
+                .await
+                .map_err(std::io::Error::other)?;
             let text: String = found.iter().map(shown).collect();
             let next = found.last().filter(|_| found.len() as i64 == LINES_MAX).map(|line| line.id);
             Ok::<_, std::io::Error>(Some((Bytes::from(text), (outside, which, next))))
@@ -96,7 +101,13 @@ pub async fn text(
 }
 
 fn shown(line: &LogLine) -> String {
-    format!("{}  try {}  {:5}  {}\n", line.at.format("%Y-%m-%dT%H:%M:%S%.6fZ"), line.attempt, line.level, line.line)
+    format!(
+        "{}  try {}  {:5}  {}\n",
+        line.at.format("%Y-%m-%dT%H:%M:%S%.6fZ"),
+        line.attempt,
+        line.level,
+        line.line
+    )
 }
 
 async fn there(outside: &Outside, run_id: Uuid, task: &str) -> Result<(), Problem> {

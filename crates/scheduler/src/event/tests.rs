@@ -75,7 +75,9 @@ fn the_first_run_begins_after_the_dag_was_published_or_where_it_is_asked_to() {
     let waited = Place { looked: true, ..new.clone() };
     let topic = Seen { first: [(0, 3)].into(), end: [(0, 7)].into(), id: life(1) };
     let beginning = On { from: Start::Beginning, ..on(1, None) };
-    let at = |offset, id| Step::Move(Place { looked: true, topic_id: Some(life(id)), offsets: [(0, offset)].into(), ..place() });
+    let at = |offset, id| {
+        Step::Move(Place { looked: true, topic_id: Some(life(id)), offsets: [(0, offset)].into(), ..place() })
+    };
     let cases = [
         // Not there yet: what is in it when it appears came later.
         (on(1, None), new.clone(), None, Step::Move(waited.clone())),

@@ -94,7 +94,10 @@ fn mail(settings: &Email, notification: &Notification) -> String {
     let date = made_at.to_rfc2822();
     let (from, to) = (&settings.from, settings.to.join(", "));
     // A line that is a dot alone would end the mail.
-    let body: Vec<String> = text.lines().map(|line| if line.starts_with('.') { format!(".{line}") } else { line.into() }).collect();
+    let body: Vec<String> = text
+        .lines()
+        .map(|line| if line.starts_with('.') { format!(".{line}") } else { line.into() })
+        .collect();
     let body = body.join("\r\n");
     format!(
         "Message-ID: <{id}@millrace>\r\nDate: {date}\r\nFrom: {from}\r\nTo: {to}\r\nSubject: [millrace] {dag}: {kind}\r\nMIME-Version: 1.0\r\n\

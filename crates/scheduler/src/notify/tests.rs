@@ -67,7 +67,10 @@ async fn a_program_gets_the_notification_on_its_input() {
     assert_eq!(sent(&format!("kind = \"command\"\nrun = {run}")).await, Sent::Yes);
     let told = std::fs::read_to_string(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
-    assert!(told.starts_with("{\"key\":\"failure:7:1:ops\"") && told.ends_with(" failure:7:1:ops\n"), "{told}");
+    assert!(
+        told.starts_with("{\"key\":\"failure:7:1:ops\"") && told.ends_with(" failure:7:1:ops\n"),
+        "{told}"
+    );
     let failed = sent("kind = \"command\"\nrun = [\"false\"]").await;
     assert_eq!(failed, Sent::NotNow("\"false\" ended with exit status: 1".into()));
 }
@@ -109,7 +112,9 @@ async fn a_mail_goes_out_with_an_id_made_of_the_key() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let settings = |to: &str| {
-        format!("kind = \"email\"\nserver = \"127.0.0.1:{port}\"\nfrom = \"millrace@example.com\"\nto = [\"{to}\"]")
+        format!(
+            "kind = \"email\"\nserver = \"127.0.0.1:{port}\"\nfrom = \"millrace@example.com\"\nto = [\"{to}\"]"
+        )
     };
     let taken = tokio::spawn(async move {
         let first = take_mail(listener.accept().await.unwrap().0).await;
@@ -119,7 +124,12 @@ async fn a_mail_goes_out_with_an_id_made_of_the_key() {
     let refused = sent(&settings("anna@refused.example")).await;
     assert!(matches!(&refused, Sent::Never(cause) if cause.contains("nobody of that name")), "{refused:?}");
     let (mail, _) = taken.await.unwrap();
-    for part in ["Message-ID: <failure-7-1-ops@millrace>", "To: anna@example.com", "Subject: [millrace] users: failure", "failed"] {
+    for part in [
+        "Message-ID: <failure-7-1-ops@millrace>",
+        "To: anna@example.com",
+        "Subject: [millrace] users: failure",
+        "failed",
+    ] {
         assert!(mail.contains(part), "{part} is not in {mail}");
     }
 }

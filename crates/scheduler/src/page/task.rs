@@ -87,7 +87,15 @@ fn text(lines: &[LogLine]) -> Markup {
     }
     let text: Vec<String> = lines
         .iter()
-        .map(|line| format!("{}  try {}  {:5}  {}", line.at.format("%H:%M:%S%.3f"), line.attempt, line.level, line.line))
+        .map(|line| {
+            format!(
+                "{}  try {}  {:5}  {}",
+                line.at.format("%H:%M:%S%.3f"),
+                line.attempt,
+                line.level,
+                line.line
+            )
+        })
         .collect();
     web::code(&text.join("\n"))
 }
