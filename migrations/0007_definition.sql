@@ -11,6 +11,8 @@ ALTER TABLE task
 CREATE INDEX task_item_waiting ON task (run_id, map_of, map_index) WHERE map_of IS NOT NULL AND state = 'waiting';
 CREATE INDEX task_item_open ON task (run_id, map_of)
     WHERE map_of IS NOT NULL AND state IN ('ready', 'retrying', 'running');
+-- Parents of a task are looked up by it where they are counted anew.
+CREATE INDEX task_edge_by_child ON task_edge (run_id, child);
 
 -- Fields of a connection, or a variable, as JSON: AES-256-GCM under the key of the environment, after its nonce.
 CREATE TABLE named_value (

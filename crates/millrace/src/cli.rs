@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use clap::parser::ValueSource;
 use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+mod backfills;
 mod named;
 mod runs;
 mod stores;
 mod streams;
 
+pub use backfills::{Backfill, BackfillActArgs, BackfillArgs, BackfillListArgs};
 pub use named::{NamedValue, SetNamedArgs};
 pub use runs::{
-    BackfillArgs, CancelArgs, ClearArgs, Cron, CronNextArgs, Dag, DagNextArgs, DecideArgs, MarkArgs, Run,
-    RunListArgs, Task, TaskLogArgs, TriggerArgs,
+    CancelArgs, ClearArgs, Cron, CronNextArgs, Dag, DagNextArgs, DecideArgs, HandArgs, MarkArgs, PauseArgs,
+    Run, RunIdArgs, RunListArgs, Task, TaskLogArgs, TriggerArgs,
 };
 pub use stores::{CheckArgs, CqlArgs, SqlArgs};
 pub use streams::{
@@ -99,6 +101,9 @@ pub enum Command {
     /// Variables that DAGs name
     #[command(subcommand, after_help = "Example:\n  millrace variable set region --file region.txt")]
     Variable(NamedValue),
+    /// Ranges of due times that were asked for
+    #[command(subcommand, after_help = "Example:\n  millrace backfill list")]
+    Backfill(Backfill),
     /// Cron expressions
     #[command(subcommand, after_help = "Example:\n  millrace cron next \"0 2 * * *\" --tz Europe/Zurich")]
     Cron(Cron),

@@ -3,11 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use crate::address::Addresses;
-use crate::cli::{BackfillArgs, Dag, NamedArgs, TriggerArgs};
+use crate::cli::{Dag, NamedArgs, PauseArgs, TriggerArgs};
 use crate::failure::Failure;
 use crate::rest::Rest;
 use crate::run as runs;
-use crate::{output, table};
+use crate::{backfill, output, table};
 
 mod next;
 mod wait;
@@ -20,7 +20,7 @@ pub async fn run(addresses: &Addresses, asked: &Dag) -> Result<(), Failure> {
         Dag::List(args) => list(&addresses.scheduler()?, args.json).await,
         Dag::Show(args) => show(&addresses.scheduler()?, args).await,
         Dag::Trigger(args) => trigger(&addresses.scheduler()?, args).await,
-        Dag::Backfill(args) => backfill(&addresses.scheduler()?, args).await,
+        Dag::Backfill(args) => backfill::make(&addresses.scheduler()?, args).await,
         Dag::Pause(args) => set(&addresses.scheduler()?, args, "pause").await,
         Dag::Unpause(args) => set(&addresses.scheduler()?, args, "unpause").await,
         Dag::Next(args) => next::run(addresses, args),
@@ -85,26 +85,9 @@ async fn trigger(scheduler: &Rest, args: &TriggerArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn backfill(scheduler: &Rest, args: &BackfillArgs) -> Result<(), Failure> {
-    let range = json!({ "from": args.from, "to": args.to });
-    let answer = scheduler.post(&["api", "v1", "dags", &args.name, "backfill"], &range).await?;
-    if args.json {
-        output::json(&answer);
-        return Ok(());
-    }
-    let made = answer["made"].as_array().map(Vec::as_slice).unwrap_or_default();
-    made.iter().filter_map(Value::as_str).for_each(output::line);
-    output::line(format_args!(
-        "{} runs made, {} were there; `millrace run list --dag {}` shows them",
-        made.len(),
-        table::cell(&answer["there"], "0"),
-        args.name
-    ));
-    Ok(())
-}
-
-async fn set(scheduler: &Rest, args: &NamedArgs, action: &str) -> Result<(), Failure> {
-    let answer = scheduler.post(&["api", "v1", "dags", &args.name, action], &json!({})).await?;
+async fn set(scheduler: &Rest, args: &PauseArgs, action: &str) -> Result<(), Failure> {
+    let body = json!({ "who": args.hand.who, "why": args.hand.why });
+    let answer = scheduler.post(&["api", "v1", "dags", &args.name, action], &body).await?;
     if args.json {
         output::json(&answer);
     } else {

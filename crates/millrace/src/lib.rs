@@ -10,6 +10,7 @@ mod logs;
 mod status;
 mod up;
 
+mod backfill;
 mod bench;
 mod check;
 mod cql;
@@ -58,6 +59,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Sql(args) => sql::run(&addresses, args).await,
         Command::Dag(asked) => dag::run(&addresses, asked).await,
         Command::Run(asked) => run::run(&addresses, asked).await,
+        Command::Backfill(asked) => backfill::run(&addresses, asked).await,
         Command::Task(asked) => task::run(&addresses, asked).await,
         Command::Connection(asked) => named::run(&addresses, Named::Connection, asked).await,
         Command::Variable(asked) => named::run(&addresses, Named::Variable, asked).await,

@@ -45,7 +45,19 @@ async fn decide(addresses: &Addresses, args: &DecideArgs, approve: bool) -> Resu
 
 async fn log(addresses: &Addresses, args: &TaskLogArgs) -> Result<(), Failure> {
     let run = args.run.to_string();
-    let found = addresses.scheduler()?.get(&["api", "v1", "runs", &run, "tasks", &args.task], &[]).await?;
+    let scheduler = addresses.scheduler()?;
+    let path = ["api", "v1", "runs", &run, "tasks", &args.task];
+    let mut found = scheduler.get(&path, &[]).await?;
+    let attempt = args.attempt.map(|attempt| attempt.to_string());
+    let asked = [
+        ("attempt", attempt.as_deref()),
+        ("level", args.level.as_deref()),
+        ("search", args.search.as_deref()),
+    ];
+    let asked: Vec<(&str, &str)> = asked.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
+    if !asked.is_empty() {
+        found["log"] = scheduler.get(&[&path[..], &["log"]].concat(), &asked).await?;
+    }
     if args.json {
         output::json(&found);
         return Ok(());
@@ -53,7 +65,13 @@ async fn log(addresses: &Addresses, args: &TaskLogArgs) -> Result<(), Failure> {
     let rows = |key: &str| found[key].as_array().cloned().unwrap_or_default();
     for line in rows("log") {
         let text = |key: &str| table::cell(&line[key], "");
-        output::line(format_args!("{}  try {}  {}", text("at"), text("attempt"), text("line")));
+        output::line(format_args!(
+            "{}  try {}  {:5}  {}",
+            text("at"),
+            text("attempt"),
+            text("level"),
+            text("line")
+        ));
     }
     for attempt in rows("attempts") {
         let text = |key: &str| table::cell(&attempt[key], "");

@@ -1,6 +1,6 @@
 //! DAGs: what runs when, and in which order.
 
-use crate::{Params, Task, graph};
+use crate::{On, Params, Task, graph};
 use chrono::{DateTime, Utc};
 use schedule::{Calendar, Catchup, OnUnpause, Overlap, RunImmediately, Schedule, ScheduleError, Timetable};
 use serde::Deserialize;
@@ -47,6 +47,8 @@ pub struct Settings {
     /// DAGs whose successes it follows: each successful run of one of them starts one run, for the same time.
     #[serde(default)]
     pub after_dag: Vec<String>,
+    /// Records that start runs.
+    pub on: Option<On>,
     #[serde(default = "one")]
     pub max_active_runs: u32,
     /// A run that takes longer fails.
@@ -65,6 +67,9 @@ pub struct Settings {
     pub groups: BTreeMap<String, Group>,
     #[serde(default)]
     pub paused: bool,
+    /// Who is told of failures, deadlines and recoveries: names of `[notifications]` in the scheduler's configuration.
+    #[serde(default)]
+    pub notify: Vec<String>,
     #[serde(default)]
     pub tags: Vec<String>,
     pub owner: Option<String>,

@@ -9,6 +9,7 @@ mod chain;
 mod dag;
 pub mod diff;
 mod duration;
+mod event;
 mod file;
 pub mod graph;
 mod group;
@@ -28,6 +29,7 @@ mod validate;
 
 pub use bundle::{Bundle, CHECK_BUNDLES, read_all};
 pub use dag::{Dag, Group};
+pub use event::{On, Start};
 pub use job::{Emit, Job, Late};
 pub use param::{Param, ParamError, Params};
 pub use problem::Problem;

@@ -62,6 +62,13 @@ impl Task {
     }
 }
 
+impl Task {
+    /// Whether it needs to know which records its run is for.
+    pub fn names_event(&self) -> bool {
+        self.names.iter().any(|name| name == "event" || name.starts_with("event."))
+    }
+}
+
 /// The keys that every kind of task has.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -10,6 +10,8 @@ const NAMES: [&str; 6] =
 const BUILT_IN: [&str; 4] = ["range", "dict", "debug", "namespace"];
 /// What the templates of a task with `foreach` may name besides.
 const OF_AN_ITEM: [&str; 2] = ["item", "map_index"];
+/// Of the records that a run is for.
+const OF_AN_EVENT: [&str; 4] = ["topic", "from", "to", "records"];
 const OF_A_TASK: [&str; 2] = ["result", "state"];
 
 /// The names that a template looks up, with their dots: `tasks.fetch.result.rows`.
@@ -47,6 +49,11 @@ pub(crate) fn problem(name: &str, task: &Task, dag: &Dag) -> Option<String> {
         ("connections" | "variables", Some(_)) => None,
         ("params", Some(param)) if dag.settings.params.contains_key(param) => None,
         ("params", Some(param)) => wrong(format!("but the DAG has no [params.{param}]")),
+        ("event", _) if dag.settings.on.is_none() => {
+            wrong("but no records start this DAG: it has no `on`".into())
+        }
+        ("event", part) if part.is_none_or(|part| OF_AN_EVENT.contains(&part)) => None,
+        ("event", _) => wrong(format!("but an event has only {}", OF_AN_EVENT.join(", "))),
         ("tasks", Some(other)) => of_a_task(other, parts.next(), task, dag).and_then(wrong),
         _ => wrong(format!(
             "which is not there; there are: {}, params.NAME, tasks.NAME.result, connections.NAME.FIELD, variables.NAME",

@@ -144,6 +144,7 @@ fn check_table(table: &Table, pipeline: &Pipeline, columns: Option<&Vec<Column>>
 
 fn check_dag(dag: &Dag, pipeline: &Pipeline, found: &mut Found<'_>) {
     check_schedule(dag, found);
+    check_on(dag, pipeline, found);
     check_params(dag, found);
     for task in dag.tasks.values() {
         let section = format!("tasks.{}", task.name);
@@ -186,6 +187,20 @@ fn check_schedule(dag: &Dag, found: &mut Found<'_>) {
     }
 }
 
+fn check_on(dag: &Dag, pipeline: &Pipeline, found: &mut Found<'_>) {
+    let Some(on) = &dag.settings.on else { return };
+    let is_it =
+        |line: &str| ["on ", "on=", "on.", "[on]"].iter().any(|start| line.trim_start().starts_with(start));
+    let line = found.text.lines().position(is_it).map_or(1, |index| index + 1);
+    let mut say = |message: String| found.problems.push(Problem::new(&found.file, line, message));
+    if !pipeline.streams.contains_key(&on.stream) {
+        say(format!("on {}", unknown("stream", &on.stream, pipeline.streams.keys())));
+    }
+    if on.at_least == 0 {
+        say("on: at_least must be at least 1".into());
+    }
+}
+
 fn check_params(dag: &Dag, found: &mut Found<'_>) {
     for (name, param) in &dag.settings.params {
         let section = format!("params.{name}");
@@ -195,6 +210,9 @@ fn check_params(dag: &Dag, found: &mut Found<'_>) {
         // Nobody is there to give it.
         if param.default.is_none() && !dag.settings.schedule.is_empty() {
             found.say(&section, "needs a default: the DAG has a schedule".into());
+        }
+        if param.default.is_none() && dag.settings.on.is_some() {
+            found.say(&section, "needs a default: records start the DAG".into());
         }
     }
 }

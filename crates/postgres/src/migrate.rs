@@ -6,13 +6,15 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 
-const MIGRATIONS: [(i64, &str, &str); 6] = [
+const MIGRATIONS: [(i64, &str, &str); 8] = [
     (1, "pipelines", include_str!("../../../migrations/0001_pipelines.sql")),
     (2, "runs", include_str!("../../../migrations/0002_runs.sql")),
     (3, "jobs", include_str!("../../../migrations/0003_jobs.sql")),
     (4, "dead letters", include_str!("../../../migrations/0004_dead_letters.sql")),
     (5, "running", include_str!("../../../migrations/0005_running.sql")),
     (6, "time", include_str!("../../../migrations/0006_time.sql")),
+    (7, "definition", include_str!("../../../migrations/0007_definition.sql")),
+    (8, "reasons", include_str!("../../../migrations/0008_reasons.sql")),
 ];
 
 /// Brings the schema up to date. Many processes may do it at once: an advisory lock lets one work.

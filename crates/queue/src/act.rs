@@ -100,19 +100,7 @@ impl Queue {
         };
         let mut transaction = self.pool.begin().await?;
         lock(&mut transaction, run_id).await?;
-        let cleared = sqlx::query(include_str!("sql/clear.sql"))
-            .bind(run_id)
-            .bind(&names)
-            .bind(which.only_failed)
-            .execute(&mut *transaction)
-            .await?
-            .rows_affected();
-        if cleared > 0 {
-            let dag = go_on(&mut transaction, run_id, REOPEN).await?;
-            let detail = json!({ "tasks": names, "only_failed": which.only_failed, "cleared": cleared });
-            record(&mut transaction, by, "clear", On::run(&dag, run_id), detail).await?;
-            finish::notify_stop(&mut transaction, run_id).await?;
-        }
+        let cleared = clear(&mut transaction, run_id, &names, which.only_failed, by).await?;
         transaction.commit().await?;
         Ok(cleared)
     }
@@ -188,10 +176,34 @@ impl Queue {
 
 impl By {
     /// `cancelled by anna: wrong day`
-    fn sentence(&self, what: &str) -> String {
+    pub(crate) fn sentence(&self, what: &str) -> String {
         let why = self.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
         format!("{what} by {}{why}", self.who)
     }
+}
+
+/// Clears tasks of a run that is locked: those of these names, or all. Answers how many.
+pub(crate) async fn clear(
+    connection: &mut PgConnection,
+    run_id: Uuid,
+    names: &Option<Vec<String>>,
+    only_failed: bool,
+    by: &By,
+) -> Result<u64, sqlx::Error> {
+    let cleared = sqlx::query(include_str!("sql/clear.sql"))
+        .bind(run_id)
+        .bind(names)
+        .bind(only_failed)
+        .execute(&mut *connection)
+        .await?
+        .rows_affected();
+    if cleared > 0 {
+        let dag = go_on(connection, run_id, REOPEN).await?;
+        let detail = json!({ "tasks": names, "only_failed": only_failed, "cleared": cleared });
+        record(connection, by, "clear", On::run(&dag, run_id), detail).await?;
+        finish::notify_stop(connection, run_id).await?;
+    }
+    Ok(cleared)
 }
 
 /// These tasks, and what waits for them or what they wait for, at any distance.
@@ -233,7 +245,7 @@ async fn go_on(
     row.try_get("dag")
 }
 
-async fn record(
+pub(crate) async fn record(
     connection: &mut PgConnection,
     by: &By,
     what: &str,
@@ -256,18 +268,18 @@ async fn record(
 }
 
 /// What an act is done to.
-struct On<'a> {
+pub(crate) struct On<'a> {
     dag: &'a str,
     run_id: Option<Uuid>,
     task: Option<&'a str>,
 }
 
 impl<'a> On<'a> {
-    fn dag(dag: &'a str) -> Self {
+    pub(crate) fn dag(dag: &'a str) -> Self {
         Self { dag, run_id: None, task: None }
     }
 
-    fn run(dag: &'a str, run_id: Uuid) -> Self {
+    pub(crate) fn run(dag: &'a str, run_id: Uuid) -> Self {
         Self { dag, run_id: Some(run_id), task: None }
     }
 }

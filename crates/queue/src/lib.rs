@@ -6,29 +6,38 @@
 
 mod act;
 mod after;
+mod backfill;
 mod chores;
 mod claim;
 mod dags;
+mod event;
 mod finish;
 mod hint;
 mod log;
 mod map;
+mod notify;
 mod pools;
 mod read;
+mod reconcile;
 mod rescue;
 mod run;
 mod why;
 
 pub use act::{ActionRow, By, Clear};
 pub use after::Success;
+pub use backfill::{BackfillRow, Backfilled, Counts, NewBackfill, Reprocess, There};
 pub use chores::Chores;
 pub use claim::Claim;
 pub use dags::DagRow;
+pub use event::{Offsets, Place};
 pub use finish::{Ending, Finished, RESULT_BYTES_MAX};
 pub use hint::Hint;
+pub use log::{LEVELS, LOG_CHANNEL, Line, Lines, LogLine};
 pub use map::{Expansion, Item, Items};
+pub use notify::{NOTIFICATIONS_CHANNEL, Notification, Sent};
 pub use pools::Late;
-pub use read::{AttemptRow, LogLine, Notice, RunRow, TaskRow, Which};
+pub use read::{AttemptRow, Notice, RunRow, TaskRow, Which};
+pub use reconcile::Reconciled;
 pub use run::{Cause, NewRun, NewTask};
 
 use postgres::PgPool;

@@ -18,6 +18,8 @@ pub struct RunRow {
     pub interval_start: Option<DateTime<Utc>>,
     pub interval_end: Option<DateTime<Utc>>,
     pub cause: String,
+    /// The records that it is for.
+    pub event: Option<serde_json::Value>,
     pub params: serde_json::Value,
     pub state: RunState,
     pub reason: Option<String>,
@@ -51,13 +53,6 @@ pub struct AttemptRow {
     pub reason: Option<String>,
     pub started_at: DateTime<Utc>,
     pub ended_at: Option<DateTime<Utc>>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub struct LogLine {
-    pub attempt: i32,
-    pub at: DateTime<Utc>,
-    pub line: String,
 }
 
 /// Which runs.
@@ -142,12 +137,6 @@ impl Queue {
             .fetch_all(&self.pool)
             .await
     }
-
-    /// The last lines of a task's log, oldest first.
-    pub async fn task_log(&self, run_id: Uuid, task: &str, limit: i64) -> Result<Vec<LogLine>, sqlx::Error> {
-        let statement = "SELECT * FROM (SELECT * FROM task_log WHERE run_id = $1 AND task = $2 ORDER BY id DESC LIMIT $3) newest ORDER BY id";
-        sqlx::query_as(statement).bind(run_id).bind(task).bind(limit).fetch_all(&self.pool).await
-    }
 }
 
 pub(crate) fn parsed<T: std::str::FromStr<Err = String>>(
@@ -169,6 +158,7 @@ impl<'r> FromRow<'r, PgRow> for RunRow {
             interval_start: row.try_get("interval_start")?,
             interval_end: row.try_get("interval_end")?,
             cause: row.try_get("cause")?,
+            event: row.try_get("event")?,
             params: row.try_get("params")?,
             state: parsed(row, "state")?,
             reason: row.try_get("reason")?,
@@ -206,12 +196,6 @@ impl<'r> FromRow<'r, PgRow> for AttemptRow {
             started_at: row.try_get("started_at")?,
             ended_at: row.try_get("ended_at")?,
         })
-    }
-}
-
-impl<'r> FromRow<'r, PgRow> for LogLine {
-    fn from_row(row: &'r PgRow) -> Result<Self, sqlx::Error> {
-        Ok(Self { attempt: row.try_get("attempt")?, at: row.try_get("at")?, line: row.try_get("line")? })
     }
 }
 

@@ -8,6 +8,9 @@ use uuid::Uuid;
 /// A task that loses its holder so often takes it down with it.
 pub const RESCUES_MAX: i32 = 5;
 
+/// Runs that one transaction forgets, with their tasks: it holds up nothing else for long.
+const FORGOTTEN_AT_ONCE: i64 = 500;
+
 impl Queue {
     /// Gives tasks whose lease has ended to whoever claims next. Answers how many.
     ///
@@ -75,10 +78,23 @@ impl Queue {
         Ok(ended)
     }
 
-    /// Forgets runs that ended before `days` days, and what belongs to them.
+    /// Forgets runs that ended before `days` days, and what belongs to them. Answers how many.
     pub async fn forget(&self, days: f64) -> Result<u64, sqlx::Error> {
-        let statement = "DELETE FROM run WHERE ended_at < now() - $1 * interval '1 day'";
-        let gone = sqlx::query(statement).bind(days).execute(&self.pool).await?.rows_affected();
+        let statement = "DELETE FROM run WHERE id IN (SELECT id FROM run WHERE ended_at < now() - $1 * interval '1 day' LIMIT $2)";
+        let mut gone = 0;
+        loop {
+            let batch = sqlx::query(statement).bind(days).bind(FORGOTTEN_AT_ONCE).execute(&self.pool).await?;
+            gone += batch.rows_affected();
+            if batch.rows_affected() < FORGOTTEN_AT_ONCE.unsigned_abs() {
+                break;
+            }
+        }
+        for statement in [
+            "DELETE FROM notification WHERE state <> 'waiting' AND made_at < now() - $1 * interval '1 day'",
+            "DELETE FROM backfill b WHERE made_at < now() - $1 * interval '1 day' AND NOT EXISTS (SELECT FROM run WHERE backfill = b.id)",
+        ] {
+            sqlx::query(statement).bind(days).execute(&self.pool).await?;
+        }
         for table in ["fetched_id", "fetch_attempt"] {
             let statement = format!("DELETE FROM {table} WHERE made_at < now() - interval '1 day'");
             sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&self.pool).await?;

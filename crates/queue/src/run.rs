@@ -6,7 +6,7 @@ use model::{RunState, TaskState};
 use pipeline::{Dag, param};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sqlx::{PgConnection, Row};
+use sqlx::{PgConnection, Row, postgres::PgRow};
 use uuid::Uuid;
 
 /// A run to make.
@@ -22,6 +22,8 @@ pub struct NewRun {
     pub interval: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Why it is told and not started.
     pub skipped: Option<String>,
+    /// The records that it is for.
+    pub event: Option<Value>,
     pub cause: Cause,
     pub timeout_seconds: Option<i64>,
     /// From its start; told once when it has not ended by then.
@@ -96,6 +98,8 @@ pub enum Cause {
     Task,
     /// Another DAG's success.
     After,
+    /// Records in Kafka.
+    Kafka,
 }
 
 impl Cause {
@@ -106,6 +110,7 @@ impl Cause {
             Cause::Manual => "manual",
             Cause::Task => "task",
             Cause::After => "after",
+            Cause::Kafka => "kafka",
         }
     }
 }
@@ -128,6 +133,7 @@ impl NewRun {
             logical_at,
             interval: None,
             skipped: None,
+            event: None,
             cause,
             timeout_seconds: dag.settings.timeout.map(|timeout| timeout.as_secs() as i64),
             expected_in_seconds: dag.settings.deadline.map(|deadline| deadline.as_secs_f64()),
@@ -157,9 +163,10 @@ impl Queue {
         Ok(admitted)
     }
 
-    /// DAGs with queued runs: name, and the pipeline and version of the oldest of them.
-    pub async fn waiting_dags(&self) -> Result<Vec<(String, String, String)>, sqlx::Error> {
-        let statement = "SELECT DISTINCT ON (dag) dag, pipeline, hash FROM run WHERE state = 'queued' ORDER BY dag, logical_at, made_at";
+    /// DAGs with queued runs: name, the pipeline and version of the oldest of them, and whether these are of a backfill.
+    pub async fn waiting_dags(&self) -> Result<Vec<(String, String, String, bool)>, sqlx::Error> {
+        let statement = "SELECT DISTINCT ON (dag, backfill IS NOT NULL) dag, pipeline, hash, backfill IS NOT NULL FROM run \
+             WHERE state = 'queued' ORDER BY dag, backfill IS NOT NULL, logical_at, made_at";
         sqlx::query_as(statement).fetch_all(&self.pool).await
     }
 
@@ -239,7 +246,14 @@ pub(crate) async fn create(connection: &mut PgConnection, new: &NewRun) -> Resul
         .bind(new.interval.map(|(_, to)| to))
         .execute(&mut *connection)
         .await?;
-    insert_tasks(connection, id, new).await?;
+    insert_tasks(connection, &[id], new).await?;
+    if let Some(event) = &new.event {
+        sqlx::query("UPDATE run SET event = $2 WHERE id = $1")
+            .bind(id)
+            .bind(event)
+            .execute(&mut *connection)
+            .await?;
+    }
     match &new.skipped {
         Some(reason) => skip(connection, id, reason).await?,
         None => drop(admit(connection, &new.dag, new.max_active_runs).await?),
@@ -258,9 +272,14 @@ pub(crate) async fn skip(
     end(connection, run_id, RunState::Cancelled, reason).await.map(drop)
 }
 
-async fn insert_tasks(connection: &mut PgConnection, run_id: Uuid, new: &NewRun) -> Result<(), sqlx::Error> {
+/// Makes the tasks of `new` in each of these runs.
+pub(crate) async fn insert_tasks(
+    connection: &mut PgConnection,
+    run_ids: &[Uuid],
+    new: &NewRun,
+) -> Result<(), sqlx::Error> {
     sqlx::query(include_str!("sql/insert_tasks.sql"))
-        .bind(run_id)
+        .bind(run_ids)
         .bind(&new.dag)
         .bind(TaskState::Waiting.as_str())
         .bind(new.max_active_tasks)
@@ -281,7 +300,13 @@ async fn admit(connection: &mut PgConnection, dag: &str, max_active_runs: i64) -
         .bind(max_active_runs)
         .fetch_all(&mut *connection)
         .await?;
-    for row in &admitted {
+    begin(connection, &admitted).await?;
+    Ok(admitted.len() as u64)
+}
+
+/// Makes ready what may begin in runs that were admitted: rows of `id`, and whether it was `again`.
+pub(crate) async fn begin(connection: &mut PgConnection, admitted: &[PgRow]) -> Result<(), sqlx::Error> {
+    for row in admitted {
         let run_id: Uuid = row.try_get("id")?;
         sqlx::query(include_str!("sql/ready_roots.sql")).bind(run_id).execute(&mut *connection).await?;
         if row.try_get("again")? {
@@ -291,5 +316,5 @@ async fn admit(connection: &mut PgConnection, dag: &str, max_active_runs: i64) -
         finish::end_if_done(connection, run_id).await?;
         finish::notify(connection, run_id).await?;
     }
-    Ok(admitted.len() as u64)
+    Ok(())
 }

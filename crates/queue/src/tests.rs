@@ -8,8 +8,12 @@ use test_support::{Stack, unique};
 
 mod act;
 mod after;
+mod backfill;
+mod event;
 mod limits;
 mod map;
+mod notify;
+mod reconcile;
 mod time;
 
 async fn queue() -> Queue {
@@ -46,6 +50,7 @@ fn run_of(shape: &str, key: &str) -> NewRun {
         logical_at: Utc::now(),
         interval: None,
         skipped: None,
+        event: None,
         cause: Cause::Manual,
         timeout_seconds: None,
         expected_in_seconds: None,
@@ -91,7 +96,9 @@ async fn play_on(queue: &Queue, id: uuid::Uuid, bad: &[&str]) -> (RunState, Vec<
             let ending = if bad.contains(&claim.task.as_str()) { failed() } else { success() };
             assert_eq!(queue.finish(&claim, &ending).await.unwrap(), Finished::Taken);
         }
+        assert_eq!(queue.reconcile().await.unwrap(), Reconciled::default());
     }
+    assert_eq!(queue.drifted().await.unwrap(), [], "counters are what the tasks say");
     let tasks = queue.tasks(id).await.unwrap();
     (queue.run(id).await.unwrap().unwrap().state, tasks.into_iter().map(|task| task.state).collect())
 }

@@ -23,6 +23,8 @@ struct Held {
     dag: String,
     run_queued: bool,
     max_active_runs: i32,
+    /// Of its backfill: the state, and how many of its runs are open at once.
+    backfill: Option<(String, i32)>,
     pool: Pool,
     tasks_max: Option<i32>,
     dag_tasks: i64,
@@ -63,6 +65,12 @@ impl Queue {
 
 impl Held {
     fn sentence(&self) -> String {
+        if let Some((state, max)) = self.backfill.as_ref().filter(|_| self.run_queued) {
+            return match state.as_str() {
+                "paused" => "the run is queued: its backfill is paused".into(),
+                _ => format!("the run is queued: its backfill has its maximum of {max} active runs"),
+            };
+        }
         if self.run_queued {
             let (dag, max) = (&self.dag, self.max_active_runs);
             return format!("the run is queued: the DAG \"{dag}\" has its maximum of {max} active runs");
@@ -145,6 +153,7 @@ fn held(row: &PgRow) -> Result<Held, sqlx::Error> {
         dag: row.try_get("dag")?,
         run_queued: row.try_get("run_queued")?,
         max_active_runs: row.try_get("max_active_runs")?,
+        backfill: row.try_get::<Option<String>, _>("backfill_state")?.zip(row.try_get("backfill_max")?),
         pool: Pool {
             name: row.try_get("pool")?,
             slots: row.try_get::<Option<i32>, _>("pool_slots")?.map(i64::from),

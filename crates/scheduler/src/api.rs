@@ -1,11 +1,13 @@
 //! REST under `/api/v1`, described by `/api/v1/openapi.json`.
 
+mod backfill;
 mod hand;
+mod log;
 mod named;
+mod notifications;
 mod versions;
 
 use crate::{
-    backfill,
     outside::Outside,
     page::{Trouble, act},
 };
@@ -32,10 +34,17 @@ use uuid::Uuid;
     paths(
         dags,
         trigger,
-        backfill,
+        backfill::short,
+        backfill::make,
+        backfill::list,
+        backfill::show,
+        backfill::pause,
+        backfill::resume,
+        backfill::cancel,
         runs,
         run,
         task,
+        result,
         hand::pause,
         hand::unpause,
         hand::cancel,
@@ -50,6 +59,9 @@ use uuid::Uuid;
         named::set_variable,
         named::delete_connection,
         named::delete_variable,
+        notifications::list,
+        log::page,
+        log::text,
         versions::problems,
         versions::versions,
         versions::differences
@@ -62,12 +74,15 @@ pub fn routes(outside: Outside) -> Router {
         .route("/api/v1/openapi.json", get(|| async { Json(Api::openapi()) }))
         .route("/api/v1/dags", get(dags))
         .route("/api/v1/dags/{dag}/runs", post(trigger))
-        .route("/api/v1/dags/{dag}/backfill", post(backfill))
         .route("/api/v1/runs", get(runs))
         .route("/api/v1/runs/{run_id}", get(run))
         .route("/api/v1/runs/{run_id}/tasks/{task}", get(task))
+        .route("/api/v1/runs/{run_id}/tasks/{task}/result", get(result))
+        .merge(backfill::routes())
         .merge(hand::routes())
         .merge(named::routes())
+        .merge(log::routes())
+        .merge(notifications::routes())
         .merge(versions::routes())
         .with_state(outside)
 }
@@ -165,25 +180,6 @@ fn key_of(body: Option<String>, headers: &HeaderMap) -> Result<Option<String>, P
     }
 }
 
-/// Which due times.
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct Range {
-    from: DateTime<Utc>,
-    /// Included.
-    to: DateTime<Utc>,
-}
-
-#[utoipa::path(post, path = "/api/v1/dags/{dag}/backfill", request_body = Range, params(("dag" = String, Path, description = "Its name")),
-    responses((status = 200, description = "{made: [logical times that got a run], there: how many had one}"), (status = 404, description = "No such DAG"), (status = 422, description = "More than 1000 runs")))]
-async fn backfill(
-    State(outside): State<Outside>,
-    Path(dag): Path<String>,
-    Json(range): Json<Range>,
-) -> Answer {
-    Ok(Json(json!(backfill::backfill(&outside, &dag, range.from, range.to).await?)))
-}
-
 /// Which runs.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -221,4 +217,13 @@ async fn task(State(outside): State<Outside>, Path((run_id, name)): Path<(Uuid, 
     let attempts = outside.queue.attempts(run_id, &name).await?;
     let log = outside.queue.task_log(run_id, &name, 1_000).await?;
     Ok(Json(json!({ "task": task, "attempts": attempts, "log": log })))
+}
+
+#[utoipa::path(get, path = "/api/v1/runs/{run_id}/tasks/{task}/result", params(("run_id" = Uuid, Path, description = "The run"), ("task" = String, Path, description = "The task's name")),
+    responses((status = 200, description = "The task's result, whole: one over 64 KiB is elsewhere only named by its file; null where there is none"), (status = 404, description = "No such task"), (status = 409, description = "Its file is gone")))]
+async fn result(State(outside): State<Outside>, Path((run_id, name)): Path<(Uuid, String)>) -> Answer {
+    let task = outside.queue.tasks_named(run_id, std::slice::from_ref(&name)).await?.pop();
+    let task = task.ok_or_else(|| missing(format!("task \"{name}\" in run {run_id}")))?;
+    let opened = outside.results.open(task.result.unwrap_or_default()).await;
+    Ok(Json(opened.map_err(|cause| Problem(Trouble(StatusCode::CONFLICT, cause)))?))
 }

@@ -7,28 +7,37 @@ use crate::{
 };
 use axum::http::StatusCode;
 use chrono::{DateTime, Utc};
+use model::RunState;
+use queue::{Backfilled, By, NewBackfill, NewRun, Reprocess};
 use schedule::Calendar;
 use serde::Serialize;
-
-/// What a backfill made.
-#[derive(Debug, Default, Serialize)]
-pub struct Made {
-    /// Logical times that got a run.
-    pub made: Vec<DateTime<Utc>>,
-    /// How many had one already: a due time has one run, whoever asked for it.
-    pub there: usize,
-}
+use uuid::Uuid;
 
 /// Runs of one request. More would fill the queue for hours by a slip of the keyboard.
 pub const RUNS_MAX: usize = 1_000;
+/// More open runs at once than tasks that the machines can run are of no use.
+pub const ACTIVE_MAX: u32 = 100;
 
-/// Makes a run for each due time from `from` to `to`, both included. `max_active_runs` decides how many run at once.
-pub async fn backfill(
+/// A due time of a range.
+#[derive(Debug, Serialize)]
+pub struct Listed {
+    pub logical_time: DateTime<Utc>,
+    pub interval_start: Option<DateTime<Utc>>,
+    pub interval_end: Option<DateTime<Utc>>,
+    /// The run that is there, and how it stands; a run that was forgotten has no state.
+    pub run_id: Option<Uuid>,
+    pub state: Option<RunState>,
+    /// make, again, or leave.
+    pub what: &'static str,
+}
+
+/// The runs of a range: one for each due time from `from` to `to`, both included.
+pub async fn runs(
     outside: &Outside,
     name: &str,
     from: DateTime<Utc>,
     to: DateTime<Utc>,
-) -> Result<Made, Trouble> {
+) -> Result<Vec<NewRun>, Trouble> {
     let (row, dag) = published_dag(outside, name).await?;
     let timetable = dag
         .settings
@@ -42,14 +51,57 @@ pub async fn backfill(
             ),
         )
     })?;
-    let mut answer = Made::default();
-    for at in times {
-        // An interval that never ends has no run.
-        let Some(planned) = timetable.planned(at, Utc::now()) else { continue };
-        let (_, new) = outside.queue.create(&due::run(&row, &dag, &planned, queue::Cause::Backfill)).await?;
-        if new { answer.made.push(at) } else { answer.there += 1 }
+    let now = Utc::now();
+    // An interval that never ends has no run.
+    let planned = times.into_iter().filter_map(|at| timetable.planned(at, now));
+    Ok(planned.map(|planned| due::run(&row, &dag, &planned, queue::Cause::Backfill)).collect())
+}
+
+/// What a backfill of these runs would do, run by run.
+pub async fn list(
+    outside: &Outside,
+    runs: &[NewRun],
+    reprocess: Reprocess,
+) -> Result<Vec<Listed>, sqlx::Error> {
+    let keys: Vec<String> = runs.iter().map(|run| run.key.clone()).collect();
+    let there = outside.queue.there(&keys).await?;
+    let listed = |run: &NewRun| {
+        let found = there.get(&run.key).copied();
+        let (interval_start, interval_end) = run.interval.unzip();
+        let what = match found {
+            None => "make",
+            Some((_, None)) if reprocess.takes(None) => "make",
+            Some((_, state)) if reprocess.takes(state) => "again",
+            Some(_) => "leave",
+        };
+        Listed {
+            logical_time: run.logical_at,
+            interval_start,
+            interval_end,
+            run_id: found.map(|(id, _)| id),
+            state: found.and_then(|(_, state)| state),
+            what,
+        }
+    };
+    Ok(runs.iter().map(listed).collect())
+}
+
+/// Does it. Answers what was done, and the logical times of the runs that are new.
+pub async fn backfill(
+    outside: &Outside,
+    asked: &NewBackfill,
+    runs: &[NewRun],
+    by: &By,
+) -> Result<(Backfilled, Vec<DateTime<Utc>>), Trouble> {
+    if asked.max_active == 0 || asked.max_active > ACTIVE_MAX {
+        return Err(Trouble(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            format!("max_active is {}: give 1 to {ACTIVE_MAX}", asked.max_active),
+        ));
     }
-    Ok(answer)
+    let done = outside.queue.backfill(asked, runs, by).await?;
+    let made = runs.iter().filter(|run| done.made.contains(&run.key)).map(|run| run.logical_at).collect();
+    Ok((done, made))
 }
 
 /// The due times of a range; `None` where there are too many.

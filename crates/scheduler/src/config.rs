@@ -1,5 +1,6 @@
 //! `config/scheduler.toml`
 
+use crate::notify::Channel;
 use model::Secret;
 use serde::Deserialize;
 use service::settings::{Cassandra, Kafka, Postgres};
@@ -17,6 +18,9 @@ pub struct Config {
     /// What seals connections and variables in PostgreSQL: 32 bytes in base64; none can be set there where it is empty.
     #[serde(default)]
     pub secrets_key: Secret,
+    /// A folder for results over 64 KiB, which all schedulers share; empty: such results are left out.
+    #[serde(default)]
+    pub state_dir: PathBuf,
     /// A worker's program, which says whether pipelines compile; empty: the one beside this program.
     pub worker: String,
     /// Tasks that run at once in this process.
@@ -32,6 +36,9 @@ pub struct Config {
     /// Slots by name of the pool. A task without a pool is in `default`, which has 128 slots where it is not named here.
     #[serde(default)]
     pub pools: BTreeMap<String, u32>,
+    /// Who is told of runs, by the name that DAGs use: `notify = ["NAME"]`.
+    #[serde(default)]
+    pub notifications: BTreeMap<String, Channel>,
     pub kafka: Kafka,
     pub postgres: Postgres,
     pub analytics: Postgres,

@@ -114,7 +114,12 @@ fn too_old(due_at: DateTime<Utc>, age: Duration) -> String {
 
 /// Queued runs whose DAG has a place again, and those that waited until it was too late for them.
 async fn admit_waiting(outside: &Outside) -> Result<(), sqlx::Error> {
-    for (name, pipeline, hash) in outside.queue.waiting_dags().await? {
+    let (of_backfills, waiting): (Vec<_>, Vec<_>) =
+        outside.queue.waiting_dags().await?.into_iter().partition(|(.., of_backfill)| *of_backfill);
+    if !of_backfills.is_empty() {
+        outside.queue.admit_backfills().await?;
+    }
+    for (name, pipeline, hash, _) in waiting {
         let version = outside.version(&pipeline, &hash).await.ok();
         let settings = version.as_ref().and_then(|version| version.dags.get(&name)).map(|dag| &dag.settings);
         if let Some(age) = settings.and_then(|settings| settings.stale_after) {

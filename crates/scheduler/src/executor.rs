@@ -113,7 +113,11 @@ async fn renew(config: &Config, outside: &Outside, held: &mut Held) {
 
 /// Runs one claim to its ending and writes that.
 async fn attend(outside: &Outside, finisher: &Finisher, claim: &Claim, stop: &CancellationToken) {
-    let Some(ending) = work(outside, claim, stop).await else { return };
+    let ending = match work(outside, claim, stop).await {
+        None => return,
+        Some(Ending::Success(result)) => Ending::Success(outside.results.keep(claim, result).await),
+        Some(other) => other,
+    };
     if stop.is_cancelled() {
         return run::log(outside, claim, "stopped: somebody ended the task, or its lease").await;
     }
@@ -172,8 +176,14 @@ async fn prepare(outside: &Outside, claim: &Claim) -> Result<Prepared, String> {
         }
         None => None,
     };
+    let tasks = opened(outside, tasks).await?;
     let given = outside.named.given(&task.names).await?;
-    let context = template::context(claim, &tasks, &given, item.as_ref());
+    let mut context = template::context(claim, &tasks, &given, item.as_ref());
+    if task.names_event() {
+        let event = postgres::answered(outside.queue.event(claim.run_id)).await;
+        let event = event.map_err(|cause| format!("the run's records can't be read: {cause}"))?;
+        context["event"] = event.unwrap_or_default();
+    }
     let (name, is_item) = (name.to_owned(), index.is_some());
     Ok(Prepared { name, is_item, tasks, context, mask: given.mask, pipeline })
 }
@@ -204,6 +214,17 @@ async fn begin(
     let stop = stop.child_token();
     let job = run::Job { outside, claim, pipeline, task, context, mask, tasks, stop: &stop };
     Some(ending(within_timeout(&job).await, task, claim))
+}
+
+/// Tasks with the results that they have in files.
+async fn opened(outside: &Outside, mut tasks: Vec<TaskRow>) -> Result<Vec<TaskRow>, String> {
+    for task in &mut tasks {
+        if let Some(result) = task.result.take() {
+            let opened = outside.results.open(result).await;
+            task.result = Some(opened.map_err(|cause| format!("task \"{}\": {cause}", task.name))?);
+        }
+    }
+    Ok(tasks)
 }
 
 /// An attempt that takes too long is asked to stop, and left after a while.

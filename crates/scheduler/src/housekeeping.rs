@@ -2,8 +2,10 @@
 //!
 //! tokio-cron-scheduler drives them, and only them: it freezes a zone's offset and collapses missed ticks, which does no harm here.
 
-use crate::{Config, outside::Outside};
+use crate::{Config, outside::Outside, results::Results};
+use queue::Queue;
 use service::Service;
+use std::time::Duration;
 use tokio_cron_scheduler::{Job, JobScheduler};
 
 /// Five past every hour, UTC.
@@ -13,13 +15,17 @@ const HOURLY: &str = "0 5 * * * *";
 pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> anyhow::Result<()> {
     let mut ticks = JobScheduler::new().await?;
     let (queue, days) = (outside.queue.clone(), config.keep_runs.as_secs_f64() / 86_400.0);
+    let results = outside.results.clone();
     let forget = Job::new_async(HOURLY, move |_, _| {
-        let queue = queue.clone();
+        let (queue, results) = (queue.clone(), results.clone());
         Box::pin(async move {
             match queue.forget(days).await {
                 Ok(0) => {}
                 Ok(runs) => tracing::info!("forgot {runs} runs that ended more than {days} days ago"),
                 Err(cause) => tracing::warn!("old runs were not forgotten: {cause}"),
+            }
+            if let Err(cause) = forget_results(&queue, &results).await {
+                tracing::warn!("results of forgotten runs were not deleted: {cause}");
             }
         })
     })?;
@@ -27,5 +33,17 @@ pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> an
     ticks.start().await?;
     service.shutdown.cancelled().await;
     ticks.shutdown().await?;
+    Ok(())
+}
+
+/// A run that has a file has had its row for long: where there is none, it was forgotten.
+const RESULT_AGE_MIN: Duration = Duration::from_secs(3600);
+
+async fn forget_results(queue: &Queue, results: &Results) -> anyhow::Result<()> {
+    for run_id in results.older(RESULT_AGE_MIN).await? {
+        if queue.run(run_id).await?.is_none() {
+            results.forget(run_id).await?;
+        }
+    }
     Ok(())
 }

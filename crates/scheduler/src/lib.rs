@@ -10,6 +10,7 @@ mod backfill;
 mod checking;
 mod config;
 mod due;
+mod event;
 mod executor;
 mod foreach;
 mod housekeeping;
@@ -17,11 +18,15 @@ mod in_time;
 mod live;
 mod mask;
 mod named;
+mod notify;
 mod outside;
 mod page;
 mod publish;
+mod results;
 mod run;
 mod template;
+mod watch;
+mod watched;
 
 pub use config::Config;
 
@@ -46,9 +51,13 @@ pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
         tokio::try_join!(
             publish::follow(&service, &config, &outside),
             due::follow(&service, &config, &outside),
+            event::follow(&service, &outside),
             executor::follow(&service, &config, &outside),
             housekeeping::follow(&service, &config, &outside),
+            notify::follow(&service, &config, &outside),
+            watch::follow(&service, &outside),
             live::follow(&service, &outside, patches.clone()),
+            live::follow_logs(&service, &outside, patches.clone()),
         )
         .map(drop)
     };

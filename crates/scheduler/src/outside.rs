@@ -1,13 +1,13 @@
 //! What tasks reach: databases, Kafka, the fetcher, any URL.
 
-use crate::{Config, named::Places};
+use crate::{Config, named::Places, results::Results, watched::Watched};
 use cassandra::{Cassandra, CassandraError};
-use kafka::Cluster;
+use kafka::{Cluster, KafkaError, Sender};
 use pipeline::Pipeline;
 use queue::Queue;
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 use tokio::sync::OnceCell;
@@ -21,8 +21,12 @@ pub struct Outside {
     pub cluster: Cluster,
     pub http: reqwest::Client,
     pub fetcher_url: String,
+    pub results: Results,
+    /// Tasks whose pages were opened.
+    pub watched: Watched,
     analytics_settings: service::settings::Postgres,
     cassandra_hosts: String,
+    sender: Arc<OnceLock<Sender>>,
     analytics: Arc<OnceCell<postgres::PgPool>>,
     cassandra: Arc<OnceCell<Cassandra>>,
     versions: Arc<Mutex<HashMap<String, Arc<Pipeline>>>>,
@@ -41,12 +45,24 @@ impl Outside {
             // How long an answer may take is each task's timeout.
             http: reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_MAX).build()?,
             fetcher_url: config.fetcher_url.clone(),
+            results: Results::new(&config.state_dir),
+            watched: Watched::default(),
             analytics_settings: config.analytics.clone(),
             cassandra_hosts: config.cassandra.hosts.clone(),
+            sender: Arc::default(),
             analytics: Arc::default(),
             cassandra: Arc::default(),
             versions: Arc::default(),
         })
+    }
+
+    /// A writer to Kafka, with threads of its own: made when somebody is told by a topic.
+    pub fn sender(&self) -> Result<Sender, KafkaError> {
+        if let Some(sender) = self.sender.get() {
+            return Ok(sender.clone());
+        }
+        let made = Sender::new(self.cluster.bootstrap())?;
+        Ok(self.sender.get_or_init(|| made).clone())
     }
 
     pub async fn analytics(&self) -> Result<&postgres::PgPool, postgres::PostgresError> {
@@ -75,5 +91,32 @@ impl Outside {
         }
         versions.insert(hash.to_owned(), found.clone());
         Ok(found)
+    }
+}
+
+#[cfg(test)]
+impl Outside {
+    /// Where nothing answers.
+    pub fn nowhere() -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let settings =
+            |url: &str| service::settings::Postgres { url: url.into(), password: Default::default() };
+        let url = "postgres://nobody@127.0.0.1:1/nothing";
+        let pool = postgres::PgPool::connect_lazy(url).unwrap();
+        Self {
+            named: Places::new(HashMap::new(), std::path::Path::new("nowhere"), None, pool.clone()),
+            queue: Queue::new(pool),
+            cluster: Cluster::new("127.0.0.1:1"),
+            http: reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_MAX).build().unwrap(),
+            fetcher_url: String::new(),
+            results: Results::default(),
+            watched: Watched::default(),
+            analytics_settings: settings(url),
+            cassandra_hosts: String::new(),
+            sender: Arc::default(),
+            analytics: Arc::default(),
+            cassandra: Arc::default(),
+            versions: Arc::default(),
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! The pages: DAGs, a DAG's runs, a run with its tasks, a task with its log.
 
 pub mod act;
+mod backfills;
 pub mod dags;
 pub mod run;
 pub mod runs;
-mod task;
+pub mod task;
 
 use crate::outside::Outside;
 use axum::{
@@ -25,6 +26,7 @@ pub fn routes(outside: Outside, patches: broadcast::Sender<Patch>) -> Router {
         .route("/dags/{dag}/trigger", post(act::trigger))
         .route("/dags/{dag}/pause", post(act::pause))
         .route("/dags/{dag}/unpause", post(act::unpause))
+        .route("/backfills/{id}/{what}", post(backfills::act))
         .route("/runs/{run_id}", get(run::page))
         .route("/runs/{run_id}/cancel", post(act::cancel))
         .route("/runs/{run_id}/clear", post(act::clear))
@@ -60,8 +62,19 @@ impl Trouble {
     }
 }
 
+/// The character 0 in a text or in JSON, and an instant that no calendar has.
+const CANNOT_BE_STORED: [&str; 3] = ["22021", "22P05", "22008"];
+
 impl From<sqlx::Error> for Trouble {
     fn from(cause: sqlx::Error) -> Self {
+        if let Some(told) = cause
+            .as_database_error()
+            .filter(|told| told.code().is_some_and(|code| CANNOT_BE_STORED.contains(&&*code)))
+        {
+            let told =
+                format!("PostgreSQL can't take a value of the request: {}. Correct it.", told.message());
+            return Trouble(StatusCode::BAD_REQUEST, told);
+        }
         Trouble(
             StatusCode::SERVICE_UNAVAILABLE,
             format!("PostgreSQL did not answer: {cause}. The page comes back with it."),

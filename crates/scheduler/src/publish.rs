@@ -93,7 +93,9 @@ async fn store(outside: &Outside, bundle: &Bundle, pipeline: &Pipeline) -> Resul
     let dags: Vec<(String, bool)> =
         pipeline.dags.values().map(|dag| (dag.name.clone(), dag.settings.paused)).collect();
     outside.queue.publish_dags(&bundle.name, &pipeline.version, &dags).await?;
-    outside.queue.publish_followers(&bundle.name, &followers(pipeline)).await
+    outside.queue.publish_followers(&bundle.name, &followers(pipeline)).await?;
+    outside.queue.publish_events(&bundle.name, &events(pipeline)).await?;
+    outside.queue.publish_notify(&bundle.name, &listeners(pipeline)).await
 }
 
 /// Each DAG beside each one that it follows.
@@ -101,6 +103,21 @@ fn followers(pipeline: &Pipeline) -> Vec<(String, String)> {
     let of = |dag: &Dag| {
         let name = dag.name.clone();
         dag.settings.after_dag.clone().into_iter().map(move |upstream| (name.clone(), upstream))
+    };
+    pipeline.dags.values().flat_map(of).collect()
+}
+
+/// Each DAG that records start, beside their topic.
+fn events(pipeline: &Pipeline) -> Vec<(String, String)> {
+    let of = |dag: &Dag| Some((dag.name.clone(), dag.settings.on.as_ref()?.stream.clone()));
+    pipeline.dags.values().filter_map(of).collect()
+}
+
+/// Each DAG beside each channel that is told of its runs.
+fn listeners(pipeline: &Pipeline) -> Vec<(String, String)> {
+    let of = |dag: &Dag| {
+        let name = dag.name.clone();
+        dag.settings.notify.clone().into_iter().map(move |channel| (name.clone(), channel))
     };
     pipeline.dags.values().flat_map(of).collect()
 }
@@ -118,6 +135,8 @@ async fn retire(outside: &Outside, loaded: &Loaded) -> Result<(), sqlx::Error> {
         pipeline::published::retire(outside.queue.pool(), name).await?;
         outside.queue.publish_dags(name, "", &[]).await?;
         outside.queue.publish_followers(name, &[]).await?;
+        outside.queue.publish_events(name, &[]).await?;
+        outside.queue.publish_notify(name, &[]).await?;
         tracing::info!("retired pipeline {name}: its folder is gone");
     }
     Ok(())

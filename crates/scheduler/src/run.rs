@@ -14,7 +14,7 @@ mod waits;
 
 use crate::{mask::Mask, outside::Outside, template};
 use pipeline::{Kind, Pipeline, Task};
-use queue::{Claim, TaskRow};
+use queue::{Claim, Line, TaskRow};
 use serde_json::{Map, Value, json};
 use service::CancellationToken;
 use std::time::Duration;
@@ -104,11 +104,20 @@ impl Job<'_> {
         // Masked as a whole: at a cut, half a secret would be left.
         log(self.outside, self.claim, &self.mask.text(line)).await;
     }
+
+    pub async fn log_lines(&self, lines: &[Line]) {
+        let masked = |line: &Line| Line { text: self.mask.text(&line.text), dropped: line.dropped };
+        log_lines(self.outside, self.claim, &lines.iter().map(masked).collect::<Vec<_>>()).await;
+    }
 }
 
 /// Adds a line to a task's log. A log that can't be kept fails nothing.
 pub async fn log(outside: &Outside, claim: &Claim, line: &str) {
-    if let Err(cause) = outside.queue.log(claim, &[line.to_owned()]).await {
+    log_lines(outside, claim, &[line.into()]).await;
+}
+
+async fn log_lines(outside: &Outside, claim: &Claim, lines: &[Line]) {
+    if let Err(cause) = outside.queue.log(claim, lines).await {
         tracing::warn!(run.id = %claim.run_id, task = claim.task, "a log line was not kept: {cause}");
     }
 }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::{JsonArgs, NamedArgs};
+use super::{BackfillArgs, JsonArgs, NamedArgs};
 use crate::instant;
 
 #[derive(Debug, Subcommand)]
@@ -23,10 +23,10 @@ pub enum Dag {
     Backfill(BackfillArgs),
     /// Let no due time become a run
     #[command(after_help = "Example:\n  millrace dag pause users")]
-    Pause(NamedArgs),
+    Pause(PauseArgs),
     /// Let it go on; missed times follow the DAG's catchup
     #[command(after_help = "Example:\n  millrace dag unpause users")]
-    Unpause(NamedArgs),
+    Unpause(PauseArgs),
     /// Print what would run, and when, from the files and without any server
     Next(DagNextArgs),
     /// Print the JSON Schema of DAG files, for editors
@@ -62,17 +62,12 @@ pub struct TriggerArgs {
     pub json: bool,
 }
 
+/// Of pausing a DAG and of letting it go on
 #[derive(Debug, Args)]
-#[command(
-    after_help = "A due time that has a run already gets no other. `max_active_runs` decides how many run at once.\n\nExample:\n  millrace dag backfill users_daily --from 2026-03-01 --to 2026-03-07"
-)]
-pub struct BackfillArgs {
+pub struct PauseArgs {
     pub name: String,
-    #[arg(long, value_name = "T", value_parser = instant::parse)]
-    pub from: DateTime<Utc>,
-    /// Included
-    #[arg(long, value_name = "T", value_parser = instant::parse)]
-    pub to: DateTime<Utc>,
+    #[command(flatten)]
+    pub hand: HandArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -245,6 +240,15 @@ pub struct TaskLogArgs {
     pub run: Uuid,
     /// Name of the task
     pub task: String,
+    /// Only lines of this try
+    #[arg(long, value_name = "N")]
+    pub attempt: Option<i32>,
+    /// Only lines of this level and graver ones
+    #[arg(long, value_parser = ["error", "warn", "info", "debug"])]
+    pub level: Option<String>,
+    /// Only lines with this text, in whatever case; with a choice like this the first 1000 lines are printed
+    #[arg(long, value_name = "TEXT")]
+    pub search: Option<String>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

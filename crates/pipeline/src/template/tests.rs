@@ -28,6 +28,25 @@ fn problems(url: &str) -> Vec<String> {
 }
 
 #[test]
+fn only_what_records_start_may_name_them() {
+    assert!(problems("{{ event.from }}")[0].contains("no records start this DAG: it has no `on`"));
+    let named = |part: &str| {
+        let stream = "[streams.s]\nschema = \"s.avsc\"\nkey = [\"id\"]\n";
+        let schema = r#"{"type":"record","name":"S","fields":[{"name":"id","type":"string"}]}"#;
+        let dag =
+            format!("on = {{ stream = \"s\" }}\n{}", DAG.replace("URL", &format!("{{{{ event.{part} }}}}")));
+        let files =
+            [("pipeline.toml", stream.to_owned()), ("s.avsc", schema.to_owned()), ("dags/d.toml", dag)];
+        let files = files.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
+        Pipeline::parse(&Bundle { name: "p".into(), files }).map(drop).map_err(|found| found[0].to_string())
+    };
+    for part in ["topic", "from", "to", "records", "to['0']"] {
+        assert_eq!(named(part), Ok(()), "{part}");
+    }
+    assert!(named("offset").unwrap_err().contains("an event has only topic, from, to, records"));
+}
+
+#[test]
 fn a_template_names_only_what_is_there_when_its_task_runs() {
     let good = [
         "{{ params.day }}/{{ dag }}/{{ run_id }}",

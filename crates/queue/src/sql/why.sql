@@ -7,7 +7,7 @@ WITH taken AS (
     FROM pool p LEFT JOIN taken k ON k.pool = p.name GROUP BY p.name, p.slots
 )
 SELECT t.name, t.state, t.reason, t.deferred, t.attempt, t.ready_at, t.ready_at > now() AS later, t.pool, t.dag,
-    r.state = 'queued' AS run_queued, r.max_active_runs,
+    r.state = 'queued' AS run_queued, r.max_active_runs, b.state AS backfill_state, b.max_active AS backfill_max,
     p.slots AS pool_slots, p.taken AS pool_taken, p.most_by,
     least(t.slots, p.slots) AS need,
     t.tasks_max, coalesce((SELECT sum(k.tasks) FROM taken k WHERE k.dag = t.dag), 0)::bigint AS dag_tasks,
@@ -15,6 +15,7 @@ SELECT t.name, t.state, t.reason, t.deferred, t.attempt, t.ready_at, t.ready_at 
     t.map_of, (SELECT m.items_max FROM task m WHERE m.run_id = t.run_id AND m.name = t.map_of) AS items_max,
     past.state AS past_state, past.run_id AS past_run
 FROM task t JOIN run r ON r.id = t.run_id
+LEFT JOIN backfill b ON b.id = r.backfill
 LEFT JOIN pool_now p ON p.name = t.pool
 LEFT JOIN LATERAL (
     -- The one that is nearest to its end.

@@ -81,6 +81,16 @@ async fn a_mark_lets_an_open_run_go_on_and_changes_how_an_ended_one_ended() {
 }
 
 #[tokio::test]
+async fn a_mark_on_a_run_that_has_not_begun_counts_when_it_begins() {
+    let queue = queue().await;
+    let (first, _) = queue.create(&run_of("a", &unique("key"))).await.unwrap();
+    let (id, _) = queue.create(&run_of("a b<a", &unique("key"))).await.unwrap();
+    assert!(queue.mark(id, "a", TaskState::Success, &by()).await.unwrap());
+    assert_eq!(go_on(&queue, first, &[]).await.0, RunState::Success);
+    assert_eq!(go_on(&queue, id, &[]).await, (RunState::Success, vec![TaskState::Success; 2]));
+}
+
+#[tokio::test]
 async fn each_act_is_written_down_with_who_and_why() {
     let queue = queue().await;
     queue.publish_dags("p", "h", &[("d".into(), false)]).await.unwrap();

@@ -11,6 +11,7 @@ fn ready() -> Held {
         dag: "d".into(),
         run_queued: false,
         max_active_runs: 2,
+        backfill: None,
         pool: Pool { name: "heavy".into(), slots: Some(20), taken: 3, need: 1, most_by: Some("y".into()) },
         tasks_max: None,
         dag_tasks: 3,
@@ -36,6 +37,14 @@ fn a_task_that_waits_says_what_holds_it_back() {
         (
             Held { run_queued: true, ..ready() },
             "the run is queued: the DAG \"d\" has its maximum of 2 active runs",
+        ),
+        (
+            Held { run_queued: true, backfill: Some(("running".into(), 4)), ..ready() },
+            "the run is queued: its backfill has its maximum of 4 active runs",
+        ),
+        (
+            Held { run_queued: true, backfill: Some(("paused".into(), 4)), ..ready() },
+            "the run is queued: its backfill is paused",
         ),
         (waiting("running"), "waits for \"z\", which runs since 12:03:10 UTC"),
         (waiting("retrying"), "waits for \"z\", which is retrying"),

@@ -77,9 +77,11 @@ async fn set_paused(outside: &Outside, dag: String, paused: bool, by: By) -> Ans
     }
 }
 
-#[utoipa::path(post, path = "/api/v1/runs/{run_id}/cancel", request_body = Hand, params(("run_id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "{cancelled}: false where it had ended. Child processes get TERM, and KILL after 10 s")))]
+#[utoipa::path(post, path = "/api/v1/runs/{run_id}/cancel", request_body = Hand, params(("run_id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "{cancelled}: false where it had ended. Child processes get TERM, and KILL after 10 s"), (status = 404, description = "No such run")))]
 pub async fn cancel(State(outside): State<Outside>, Path(run_id): Path<Uuid>, body: Body<Hand>) -> Answer {
-    let cancelled = outside.queue.cancel(run_id, &by(body)?).await?;
+    let by = by(body)?;
+    there(&outside, run_id, &[]).await?;
+    let cancelled = outside.queue.cancel(run_id, &by).await?;
     Ok(Json(json!({ "cancelled": cancelled })))
 }
 
@@ -99,7 +101,7 @@ pub struct ClearAsked {
     why: Option<String>,
 }
 
-#[utoipa::path(post, path = "/api/v1/runs/{run_id}/clear", request_body = ClearAsked, params(("run_id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "{tasks}: how many run again")))]
+#[utoipa::path(post, path = "/api/v1/runs/{run_id}/clear", request_body = ClearAsked, params(("run_id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "{tasks}: how many run again"), (status = 404, description = "No such run or task")))]
 pub async fn clear(
     State(outside): State<Outside>,
     Path(run_id): Path<Uuid>,
@@ -109,7 +111,7 @@ pub async fn clear(
     clear_these(&outside, run_id, asked).await
 }
 
-#[utoipa::path(post, path = "/api/v1/runs/{run_id}/tasks/{task}/clear", request_body = ClearAsked, params(("run_id" = Uuid, Path, description = "The run"), ("task" = String, Path, description = "The task's name")), responses((status = 200, description = "{tasks}: how many run again")))]
+#[utoipa::path(post, path = "/api/v1/runs/{run_id}/tasks/{task}/clear", request_body = ClearAsked, params(("run_id" = Uuid, Path, description = "The run"), ("task" = String, Path, description = "The task's name")), responses((status = 200, description = "{tasks}: how many run again"), (status = 404, description = "No such run or task")))]
 pub async fn clear_task(
     State(outside): State<Outside>,
     Path((run_id, task)): Path<(Uuid, String)>,
@@ -121,6 +123,7 @@ pub async fn clear_task(
 
 async fn clear_these(outside: &Outside, run_id: Uuid, asked: ClearAsked) -> Answer {
     let by = Hand { who: asked.who, why: asked.why }.by()?;
+    there(outside, run_id, asked.tasks.as_deref().unwrap_or_default()).await?;
     let which = Clear {
         only_failed: asked.only_failed.unwrap_or(asked.tasks.is_none()),
         tasks: asked.tasks,
@@ -129,6 +132,16 @@ async fn clear_these(outside: &Outside, run_id: Uuid, asked: ClearAsked) -> Answ
     };
     let tasks = outside.queue.clear(run_id, &which, &by).await?;
     Ok(Json(json!({ "tasks": tasks })))
+}
+
+/// Whether there is the run, with these tasks.
+async fn there(outside: &Outside, run_id: Uuid, tasks: &[String]) -> Result<(), Problem> {
+    outside.queue.run(run_id).await?.ok_or_else(|| missing(format!("run {run_id}")))?;
+    let known = outside.queue.tasks_named(run_id, tasks).await?;
+    match tasks.iter().find(|task| !known.iter().any(|known| known.name == **task)) {
+        Some(task) => Err(missing(format!("task \"{task}\" in run {run_id}"))),
+        None => Ok(()),
+    }
 }
 
 /// The end that a task is given.

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 /// There are no logins: all that is known is where the button was.
-fn by_page() -> By {
+pub fn by_page() -> By {
     By { who: "the page".into(), why: None }
 }
 

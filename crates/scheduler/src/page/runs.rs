@@ -1,6 +1,6 @@
 //! Runs: of all DAGs, or of one.
 
-use super::{Trouble, badge, find_dag, page as frame, took};
+use super::{Trouble, backfills, badge, find_dag, page as frame, took};
 use crate::outside::Outside;
 use axum::{
     extract::{Path, State},
@@ -38,6 +38,7 @@ pub async fn dag_page(State(outside): State<Outside>, Path(name): Path<String>) 
             (web::button(&act("trigger"), "Trigger run"))
             @if dag.paused { (web::button(&act("unpause"), "Unpause DAG")) } @else { (web::button(&act("pause"), "Pause DAG")) }
         }))
+        (backfills::section(&outside, &name).await?)
         (web::section("Runs", table(&outside, Some(&name)).await?))
     };
     Ok(frame(&name, "DAGs", body))

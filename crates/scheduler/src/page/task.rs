@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 /// More are read by REST.
 const ITEMS_SHOWN: usize = 500;
-const LINES_SHOWN: i64 = 1_000;
+const LINES_SHOWN: i64 = 500;
 
 pub async fn page(
     State(outside): State<Outside>,
@@ -29,7 +29,8 @@ pub async fn page(
         .ok_or_else(missing)?;
     let items = outside.queue.items(run_id, &name).await?.map(|items| items.all).unwrap_or_default();
     let attempts = outside.queue.attempts(run_id, &name).await?;
-    let lines = outside.queue.task_log(run_id, &name, LINES_SHOWN).await?;
+    outside.watched.add(run_id, &name);
+    let log = log(&outside, run_id, &name).await?;
     let way = web::crumbs(&[
         ("/", "DAGs"),
         (&format!("/dags/{}", run.dag), &run.dag),
@@ -51,7 +52,10 @@ pub async fn page(
         @if !items.is_empty() { (web::section("Items", items_table(run_id, &items))) }
         (web::section("Tries", tries(&attempts)))
         @if let Some(result) = &task.result { (web::section("Result", web::code(&serde_json::to_string_pretty(result).unwrap_or_default()))) }
-        (web::section("Log", log(&lines)))
+        (web::section("Log", html! {
+            (log)
+            p { a href={ "/api/v1/runs/" (run_id) "/tasks/" (name) "/log.txt" } { "The whole log of all tries" } }
+        }))
     };
     Ok(frame(&format!("Task {name}"), "Runs", body))
 }
@@ -85,13 +89,32 @@ fn tries(attempts: &[AttemptRow]) -> Markup {
     web::table("tries", "Tries", &["Try", "State", "Started", "Took", "Reason"].map(web::Header::from), &rows)
 }
 
-fn log(lines: &[LogLine]) -> Markup {
+/// The element that is replaced when the task has logged.
+pub fn element(run_id: Uuid, task: &str) -> String {
+    format!("log-{run_id}-{task}")
+}
+
+/// The last lines. Also sent to open pages.
+pub async fn log(outside: &Outside, run_id: Uuid, task: &str) -> Result<Markup, sqlx::Error> {
+    let lines = outside.queue.task_log(run_id, task, LINES_SHOWN).await?;
+    Ok(html! { div id=(element(run_id, task)) { (text(&lines)) } })
+}
+
+fn text(lines: &[LogLine]) -> Markup {
     if lines.is_empty() {
         return html! { p class="muted" { "The task has logged nothing." } };
     }
     let text: Vec<String> = lines
         .iter()
-        .map(|line| format!("{}  try {}  {}", line.at.format("%H:%M:%S%.3f"), line.attempt, line.line))
+        .map(|line| {
+            format!(
+                "{}  try {}  {:5}  {}",
+                line.at.format("%H:%M:%S%.3f"),
+                line.attempt,
+                line.level,
+                line.line
+            )
+        })
         .collect();
     web::code(&text.join("\n"))
 }

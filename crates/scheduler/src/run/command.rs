@@ -1,19 +1,27 @@
 //! `command`: a child process, in a process group of its own, ended whole: TERM, and KILL after [`GRACE`].
 
+mod lines;
+
 use super::Job;
 use crate::named;
+use lines::Lines;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, pin::pin, process::Stdio, time::Duration};
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    io::{AsyncRead, BufReader},
     process::Command,
+    time::Instant,
 };
 
 /// Between asking a process to end and killing it.
 pub const GRACE: Duration = Duration::from_secs(10);
 /// More lines than this are counted, not kept.
 const LINES_MAX: usize = 10_000;
+/// What was said is kept so much later.
+const GATHER: Duration = Duration::from_millis(50);
+/// One chunk; of the longest lines that are 16 MiB.
+const CHUNK_LINES_MAX: usize = 256;
 
 pub async fn run(job: &Job<'_>, run: &[String], env: &BTreeMap<String, String>) -> Result<Value, String> {
     let words = run.iter().map(|word| job.fill(word)).collect::<Result<Vec<_>, _>>()?;
@@ -76,14 +84,34 @@ impl Drop for Group {
     }
 }
 
+/// Keeps what is said, in chunks: a page that is open shows it a moment later.
 async fn keep(job: &Job<'_>, output: Option<impl AsyncRead + Unpin>) {
     let Some(output) = output else { return };
-    let mut lines = BufReader::new(output).lines();
-    let mut kept = 0;
-    while let Ok(Some(line)) = lines.next_line().await {
-        kept += 1;
-        if kept <= LINES_MAX {
-            job.log(&line).await;
+    let mut lines = Lines::new(BufReader::new(output));
+    let (mut kept, mut chunk, mut since) = (0, vec![], Instant::now());
+    loop {
+        let next = match chunk.is_empty() {
+            true => Some(lines.next().await),
+            false => tokio::time::timeout_at(since + GATHER, lines.next()).await.ok(),
+        };
+        let ended = !matches!(next, None | Some(Ok(Some(_))));
+        if let Some(Ok(Some(line))) = next {
+            kept += 1;
+            if chunk.is_empty() {
+                since = Instant::now();
+            }
+            if kept <= LINES_MAX {
+                chunk.push(line);
+            }
+            if chunk.len() < CHUNK_LINES_MAX {
+                continue;
+            }
+        }
+        if !chunk.is_empty() {
+            job.log_lines(&std::mem::take(&mut chunk)).await;
+        }
+        if ended {
+            break;
         }
     }
     if kept > LINES_MAX {

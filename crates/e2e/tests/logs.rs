@@ -1,0 +1,106 @@
+//! Logs of tasks: on an open page while the task runs, searched, downloaded, and bounded.
+
+#![allow(clippy::unwrap_used)]
+
+use e2e::{Folder, World};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
+use test_support::{eventually, unique};
+
+/// What is promised is 300 ms; this is what a machine may take that does other things too.
+const SEEN_MAX: Duration = Duration::from_secs(2);
+const TOLD: usize = 20;
+
+async fn published(world: &World, dag: &str) -> Folder {
+    let folder = Folder::add(&[("pipeline.toml", "")]);
+    folder.write(&format!("dags/{}.toml", folder.name), dag);
+    eventually("the DAG is published", || async {
+        let dags = world.get("scheduler", "/api/v1/dags").await;
+        dags.as_array()?.iter().any(|dag| dag["name"] == folder.name.as_str()).then_some(())
+    })
+    .await;
+    folder
+}
+
+fn nanoseconds() -> u128 {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos()
+}
+
+/// The instants that a page shows, which the child wrote.
+fn instants(html: &str) -> impl Iterator<Item = u128> {
+    html.split("now=").skip(1).filter_map(|rest| rest.get(..19)?.parse().ok())
+}
+
+#[tokio::test]
+async fn an_open_page_shows_a_line_soon_after_it_was_said() {
+    let world = World::running();
+    let dag = format!(
+        "[tasks.talk]\nkind = \"command\"\nrun = [\"sh\", \"-c\", \"for n in $(seq {TOLD}); do echo now=$(date +%s%N); sleep 0.15; done\"]\n"
+    );
+    let folder = published(&world, &dag).await;
+    let mut events =
+        world.http.get(format!("{}/events", world.stack.address("scheduler"))).send().await.unwrap();
+    let started = world.trigger(&folder.name, &unique("live")).await;
+    let id = started["run_id"].as_str().unwrap();
+    world.page("scheduler", &format!("/runs/{id}/tasks/talk")).await;
+    let element = format!("log-{id}-talk");
+    let (mut heard, mut seen) = (String::new(), BTreeMap::new());
+    while seen.len() < TOLD {
+        let chunk = events.chunk().await.unwrap().expect("the stream stays open");
+        heard.push_str(&String::from_utf8_lossy(&chunk));
+        // An event ends with an empty line.
+        while let Some((event, rest)) = heard.split_once("\n\n").map(|(a, b)| (a.to_owned(), b.to_owned())) {
+            if event.contains(&element) {
+                for at in instants(&event) {
+                    seen.entry(at).or_insert_with(nanoseconds);
+                }
+            }
+            heard = rest;
+        }
+    }
+    let mut late: Vec<u128> =
+        seen.iter().map(|(said, seen)| seen.saturating_sub(*said) / 1_000_000).collect();
+    late.sort_unstable();
+    let (median, p95) = (late[late.len() / 2], late[late.len() * 95 / 100]);
+    println!("from a line to an open page: median {median} ms, p95 {p95} ms");
+    assert!(p95 < SEEN_MAX.as_millis(), "{late:?}");
+}
+
+#[tokio::test]
+async fn a_log_is_searched_downloaded_and_says_what_it_lacks() {
+    let world = World::running();
+    let dag = r#"
+[tasks.talk]
+kind = "command"
+retries = 1
+retry_delay = "10ms"
+run = ["sh", "-c", "echo one; echo WARN two; head -c 10000000 /dev/zero | tr '\\000' x; echo; echo ERROR three >&2; exit 1"]
+"#;
+    let folder = published(&world, dag).await;
+    let run = world.run_to_the_end(&folder.name, &unique("log")).await;
+    assert_eq!(run["run"]["state"], "failed", "{run:#}");
+    let path = format!("/api/v1/runs/{}/tasks/talk/log", run["run"]["id"].as_str().unwrap());
+    let lines = async |query: &str| {
+        let found: Value = world.get("scheduler", &format!("{path}{query}")).await;
+        let all = found.as_array().unwrap_or_else(|| panic!("{query}: {found}"));
+        let mut all: Vec<String> = all.iter().map(|line| line["line"].as_str().unwrap().to_owned()).collect();
+        all.sort();
+        all
+    };
+    let cut = format!("{} [cut: 9996000 more bytes of this line were not kept]", "x".repeat(4_000));
+    let failed = "failed: \"sh\" ended with exit code 1";
+    assert_eq!(lines("?attempt=1").await, ["ERROR three", "WARN two", failed, "one", &cut]);
+    assert_eq!(lines("?search=TWO").await, ["WARN two"; 2]);
+    assert_eq!(lines("?level=warn&attempt=2").await, ["ERROR three", "WARN two"]);
+    assert_eq!(lines("?level=error&search=two").await, Vec::<String>::new());
+    let first = world.get("scheduler", &format!("{path}?limit=4")).await;
+    let after = first[3]["id"].as_i64().unwrap();
+    assert_eq!(lines("").await.len(), 4 + lines(&format!("?after={after}")).await.len());
+    let text = world.page("scheduler", &format!("{path}.txt")).await;
+    assert_eq!((text.lines().count(), text.contains("try 2  warn   WARN two")), (10, true), "{text:.2000}");
+    let wrong = world.get("scheduler", &format!("{path}?level=loud")).await;
+    assert!(wrong["error"].as_str().unwrap().contains("write error, warn, info, debug"), "{wrong}");
+}
