@@ -62,6 +62,12 @@ pub(crate) fn settings() -> Vec<Key> {
             "Whether a run is made when the DAG is first published.",
         ),
         ("after_dag", texts(), "DAGs whose successes it follows."),
+        ("on", object(on(), &["stream"]), "Records of a stream that start runs."),
+        (
+            "notify",
+            texts(),
+            "Who is told of failures, deadlines and recoveries: names of the scheduler's [notifications].",
+        ),
         ("max_active_runs", whole(0), "Runs that are open at once; 1 by default."),
         ("max_active_tasks", whole(0), "Tasks of the DAG that run at once, over all its runs."),
         ("timeout", span(), "A run that takes longer fails."),
@@ -80,6 +86,23 @@ fn schedule() -> Vec<Key> {
         ("cron", json!({ "anyOf": [text(), texts()] }), "Cron expressions of five or six fields."),
         ("every", text(), "\"90m\", or by the calendar \"1 month\"."),
         ("dates", texts(), "Instants, in the DAG's time zone or with an offset of their own."),
+    ]
+}
+
+pub(crate) fn on() -> Vec<Key> {
+    vec![
+        ("stream", text(), "Whose records start runs."),
+        (
+            "at_least",
+            whole(0),
+            "A run starts when so many records are there that were in no run; 1 by default.",
+        ),
+        ("within", span(), "With fewer too, when the first of them has waited so long."),
+        (
+            "from",
+            words(&["end", "beginning"]),
+            "Whether the first run begins with what is kept; by default it does not.",
+        ),
     ]
 }
 

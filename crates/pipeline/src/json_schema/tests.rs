@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    Kind, Param,
+    Kind, On, Param,
     dag::{Group, Settings},
     task::{Expect, HttpCall, Passed, SHARED, Waited, WaitedLag, WaitedRows, WaitedRun},
 };
@@ -26,6 +26,7 @@ fn names(keys: &[Key]) -> BTreeSet<String> {
 fn the_schema_has_the_keys_of_the_parser_and_no_others() {
     assert_eq!(names(&settings()), known::<Settings>(""));
     assert_eq!(names(&group()), known::<Group>(""));
+    assert_eq!(names(&on()), known::<On>(""));
     assert_eq!(names(&task::shared()), SHARED.iter().map(|name| (*name).to_owned()).collect());
     assert_eq!(names(&task::http()), known::<HttpCall>(""));
     assert_eq!(names(&task::expect()), known::<Expect>(""));
