@@ -21,13 +21,13 @@ pub async fn follow(
     while !service.shutdown.is_cancelled() {
         tokio::select! {
             hint = hints.next_payload() => {
-                let mut changed: BTreeSet<Uuid> = hint.iter().filter_map(run).collect();
+                let mut changed: BTreeSet<Uuid> = hint.as_deref().and_then(run).into_iter().collect();
                 let gathering = tokio::time::sleep(GATHER);
                 tokio::pin!(gathering);
                 loop {
                     tokio::select! {
                         () = &mut gathering => break,
-                        hint = hints.next_payload() => changed.extend(hint.iter().filter_map(run)),
+                        hint = hints.next_payload() => changed.extend(hint.as_deref().and_then(run)),
                     }
                 }
                 if patches.receiver_count() > 0 {
@@ -41,7 +41,7 @@ pub async fn follow(
     Ok(())
 }
 
-fn run(hint: &String) -> Option<Uuid> {
+fn run(hint: &str) -> Option<Uuid> {
     Hint::parse(hint).map(|hint| hint.run_id)
 }
 
