@@ -90,6 +90,18 @@ impl World {
         self.http.get(url).send().await.expect("the process answers")
     }
 
+    /// A folder whose one DAG bears its name, once it is published.
+    pub async fn published(&self, dag: &str) -> Folder {
+        let folder = Folder::add(&[("pipeline.toml", "")]);
+        folder.write(&format!("dags/{}.toml", folder.name), dag);
+        eventually("the DAG is published", || async {
+            let dags = self.get("scheduler", "/api/v1/dags").await;
+            dags.as_array()?.iter().any(|dag| dag["name"] == folder.name.as_str()).then_some(())
+        })
+        .await;
+        folder
+    }
+
     /// Triggers a DAG and waits until the run has ended. Answers the run with its tasks.
     pub async fn run_to_the_end(&self, dag: &str, idempotency_key: &str) -> Value {
         let id = self.trigger(dag, idempotency_key).await["run_id"].as_str().expect("a run id").to_owned();

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use e2e::{Folder, World};
+use e2e::World;
 use serde_json::{Value, json};
 use std::{path::Path, process::Command};
 use test_support::eventually;
@@ -19,17 +19,6 @@ paused = true
 kind = "command"
 run = ["test", "{{ logical_time }}", "!=", "2026-03-02T00:00:00Z"]
 "#;
-
-async fn published(world: &World) -> Folder {
-    let folder = Folder::add(&[("pipeline.toml", "")]);
-    folder.write(&format!("dags/{}.toml", folder.name), DAG);
-    eventually("the DAG is published", || async {
-        let dags = world.get("scheduler", "/api/v1/dags").await;
-        dags.as_array()?.iter().any(|dag| dag["name"] == folder.name.as_str()).then_some(())
-    })
-    .await;
-    folder
-}
 
 /// What a command answers as JSON.
 fn millrace(arguments: &[&str]) -> Value {
@@ -57,7 +46,7 @@ async fn ended(id: &str) -> Value {
 #[tokio::test]
 async fn a_range_is_listed_run_and_what_failed_of_it_run_again() {
     let world = World::running();
-    let folder = published(&world).await;
+    let folder = world.published(DAG).await;
     let range = ["dag", "backfill", &folder.name, "--from", "2026-03-01", "--to", "2026-03-03"];
     let with = |more: &[&'static str]| millrace(&[&range[..], more].concat());
     let what = |plan: &Value| {
@@ -94,7 +83,7 @@ async fn a_range_is_listed_run_and_what_failed_of_it_run_again() {
 #[tokio::test]
 async fn a_backfill_that_is_not_there_or_was_cancelled_says_so() {
     let world = World::running();
-    let folder = published(&world).await;
+    let folder = world.published(DAG).await;
     let url = |path: &str| format!("{}/api/v1/backfills{path}", world.stack.address("scheduler"));
     let post = async |path: &str, body: Value| {
         let answer = world.http.post(url(path)).json(&body).send().await.unwrap();

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use e2e::{Folder, World};
+use e2e::World;
 use serde_json::{Value, json};
 use std::{
     path::Path,
@@ -31,18 +31,6 @@ after = ["ask"]
 kind = "command"
 run = ["false"]
 "#;
-
-/// The DAG, published. It bears its folder's name.
-async fn published(world: &World) -> Folder {
-    let folder = Folder::add(&[("pipeline.toml", "")]);
-    folder.write(&format!("dags/{}.toml", folder.name), DAG);
-    eventually("the DAG is published", || async {
-        let dags = world.get("scheduler", "/api/v1/dags").await;
-        dags.as_array()?.iter().any(|dag| dag["name"] == folder.name.as_str()).then_some(())
-    })
-    .await;
-    folder
-}
 
 async fn post(world: &World, path: &str, key: Option<&str>, body: Value) -> (u16, Value) {
     let url = format!("{}/api/v1/{path}", world.stack.address("scheduler"));
@@ -120,7 +108,7 @@ fn says(arguments: &[&str], code: i32) -> String {
 #[tokio::test]
 async fn a_person_answers_marks_and_clears_by_rest() {
     let world = World::running();
-    let folder = published(&world).await;
+    let folder = world.published(DAG).await;
     let id = trigger(&world, &folder.name).await;
     asks(&world, &id).await;
 
@@ -169,7 +157,7 @@ fn with<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
 #[tokio::test]
 async fn a_person_answers_marks_clears_and_cancels_by_command() {
     let world = World::running();
-    let folder = published(&world).await;
+    let folder = world.published(DAG).await;
     let told = says(&with(&["dag", "trigger", &folder.name, "--param", "n=1", "--json"]), 0);
     let id = serde_json::from_str::<Value>(&told).unwrap()["run_id"].as_str().unwrap().to_owned();
     asks(&world, &id).await;
@@ -195,7 +183,7 @@ async fn a_person_answers_marks_clears_and_cancels_by_command() {
 #[tokio::test]
 async fn a_key_makes_one_run_and_pages_show_each_run_once() {
     let world = World::running();
-    let folder = published(&world).await;
+    let folder = world.published(DAG).await;
     let dag = &folder.name;
     let runs = format!("dags/{dag}/runs");
     let mut made = vec![];
@@ -224,7 +212,7 @@ async fn a_key_makes_one_run_and_pages_show_each_run_once() {
 #[tokio::test]
 async fn a_dag_is_paused_and_goes_on_by_rest_and_by_command() {
     let world = World::running();
-    let folder = published(&world).await;
+    let folder = world.published(DAG).await;
     let dag = folder.name.as_str();
     let paused = async || {
         let dags = world.get("scheduler", "/api/v1/dags").await;
@@ -245,7 +233,7 @@ async fn a_dag_is_paused_and_goes_on_by_rest_and_by_command() {
 #[tokio::test]
 async fn a_wrong_act_says_what_to_do() {
     let world = World::running();
-    let folder = published(&world).await;
+    let folder = world.published(DAG).await;
     let (dag, id) = (&folder.name, trigger(&world, &folder.name).await);
     let nobody = "00000000-0000-0000-0000-000000000000";
     let cases = [

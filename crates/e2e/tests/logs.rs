@@ -2,28 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
-use e2e::{Folder, World};
+use e2e::World;
 use serde_json::Value;
 use std::{
     collections::BTreeMap,
     time::{Duration, SystemTime},
 };
-use test_support::{eventually, unique};
+use test_support::unique;
 
 /// What is promised is 300 ms; this is what a machine may take that does other things too.
 const SEEN_MAX: Duration = Duration::from_secs(2);
 const TOLD: usize = 20;
-
-async fn published(world: &World, dag: &str) -> Folder {
-    let folder = Folder::add(&[("pipeline.toml", "")]);
-    folder.write(&format!("dags/{}.toml", folder.name), dag);
-    eventually("the DAG is published", || async {
-        let dags = world.get("scheduler", "/api/v1/dags").await;
-        dags.as_array()?.iter().any(|dag| dag["name"] == folder.name.as_str()).then_some(())
-    })
-    .await;
-    folder
-}
 
 fn nanoseconds() -> u128 {
     SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos()
@@ -40,7 +29,7 @@ async fn an_open_page_shows_a_line_soon_after_it_was_said() {
     let dag = format!(
         "[tasks.talk]\nkind = \"command\"\nrun = [\"sh\", \"-c\", \"for n in $(seq {TOLD}); do echo now=$(date +%s%N); sleep 0.15; done\"]\n"
     );
-    let folder = published(&world, &dag).await;
+    let folder = world.published(&dag).await;
     let mut events =
         world.http.get(format!("{}/events", world.stack.address("scheduler"))).send().await.unwrap();
     let started = world.trigger(&folder.name, &unique("live")).await;
@@ -79,7 +68,7 @@ retries = 1
 retry_delay = "10ms"
 run = ["sh", "-c", "echo one; echo WARN two; head -c 10000000 /dev/zero | tr '\\000' x; echo; echo ERROR three >&2; exit 1"]
 "#;
-    let folder = published(&world, dag).await;
+    let folder = world.published(dag).await;
     let run = world.run_to_the_end(&folder.name, &unique("log")).await;
     assert_eq!(run["run"]["state"], "failed", "{run:#}");
     let path = format!("/api/v1/runs/{}/tasks/talk/log", run["run"]["id"].as_str().unwrap());

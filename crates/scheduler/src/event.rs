@@ -18,7 +18,7 @@ const NOBODY_WAITS: Duration = Duration::from_secs(5);
 pub async fn follow(service: &Service, outside: &Outside) -> anyhow::Result<()> {
     let mut told = false;
     while !service.shutdown.is_cancelled() {
-        let pause = match round(outside).await {
+        let pause = match postgres::answered(round(outside)).await {
             Ok(0) => NOBODY_WAITS,
             Ok(_) => LOOK_AGAIN,
             Err(cause) => {

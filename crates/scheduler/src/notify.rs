@@ -29,7 +29,7 @@ pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> an
     )?;
     let mut hints = postgres::listen(outside.queue.pool(), queue::NOTIFICATIONS_CHANNEL).await?;
     while !service.shutdown.is_cancelled() {
-        match outside.queue.take_notifications(AT_ONCE, LEASE).await {
+        match postgres::answered(outside.queue.take_notifications(AT_ONCE, LEASE)).await {
             Ok(taken) => {
                 let tries = taken.iter().map(|one| tell(outside, &config.notifications, one));
                 for (channel, outcome) in join_all(tries).await {
@@ -65,7 +65,7 @@ async fn tell<'a>(
         }
     };
     // Without it the notification is taken again after its lease: it is told twice then, with the same key.
-    if let Err(cause) = outside.queue.notified(notification, &sent).await {
+    if let Err(cause) = postgres::answered(outside.queue.notified(notification, &sent)).await {
         tracing::warn!("that a notification was sent was not kept: {cause}");
     }
     (&notification.channel, word)

@@ -1,6 +1,6 @@
 //! The part of the schema that is about tasks.
 
-use super::{Key, flag, map, object, rules, span, text, texts, whole, words};
+use super::{Key, RULES, flag, map, object, span, text, texts, whole, words};
 use serde_json::{Value, json};
 
 /// A task of any kind: the shared keys, and those of its kind.
@@ -16,7 +16,7 @@ pub(crate) fn shared() -> Vec<Key> {
     let foreach = json!({ "anyOf": [text(), { "type": "array", "maxItems": crate::ITEMS_MAX }] });
     vec![
         ("after", texts(), "Tasks that it waits for, or \"group:NAME\"."),
-        ("trigger_rule", rules(), "When it may run, by how those ended; all_success by default."),
+        ("trigger_rule", words(&RULES), "When it may run, by how those ended; all_success by default."),
         ("when", text(), "A template that gives true or false; where false, the task is skipped."),
         ("foreach", foreach, "A list, or a template that gives one: the task is done once for each item."),
         ("max_active_items", whole(1), "Of its items, so many are open at once."),

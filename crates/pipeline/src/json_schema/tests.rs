@@ -35,6 +35,9 @@ fn the_schema_has_the_keys_of_the_parser_and_no_others() {
     assert_eq!(names(&task::run()), known::<WaitedRun>(""));
     assert_eq!(names(&task::rows()), known::<WaitedRows>(""));
     assert_eq!(names(&task::lag()), known::<WaitedLag>(""));
+    let told = serde_json::from_value::<model::TriggerRule>(json!("no_such_rule")).unwrap_err().to_string();
+    let rules: BTreeSet<&str> = told.split('`').skip(3).step_by(2).collect();
+    assert_eq!(rules, RULES.into());
     // An alias is not listed.
     let aliases = names(&[("minItems", json!(0), ""), ("maxItems", json!(0), "")]);
     assert_eq!(names(&param()), known::<Param>("").union(&aliases).cloned().collect());
