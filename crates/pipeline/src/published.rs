@@ -187,9 +187,9 @@ pub async fn watch(pool: PgPool) -> watch::Receiver<Published> {
         sender.send_replace(published);
     }
     tokio::spawn(async move {
-        let mut hints = postgres::listen(&pool, CHANNEL).await.ok();
+        let [mut hints] = postgres::listen(&pool, [CHANNEL]);
         while !sender.is_closed() {
-            wait_for_hint(&mut hints).await;
+            tokio::select! { () = hints.next() => {}, () = tokio::time::sleep(LOOK_AGAIN) => {} }
             match postgres::answered(current(&pool)).await {
                 Ok((published, problems)) => {
                     problems
@@ -208,12 +208,4 @@ pub async fn watch(pool: PgPool) -> watch::Receiver<Published> {
         }
     });
     receiver
-}
-
-async fn wait_for_hint(hints: &mut Option<postgres::Hints>) {
-    let pause = tokio::time::sleep(LOOK_AGAIN);
-    match hints {
-        Some(hints) => tokio::select! { () = hints.next() => {}, () = pause => {} },
-        None => pause.await,
-    }
 }

@@ -1,43 +1,80 @@
 //! LISTEN/NOTIFY: a hint that it is worth looking, never the truth.
 
-use crate::answered;
+use crate::{answered, one_connection};
 use sqlx::{PgPool, postgres::PgListener};
 use std::time::Duration;
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 
 /// Hints of one channel.
-pub struct Hints {
-    listener: PgListener,
-    pool: PgPool,
-    channel: String,
-}
+pub struct Hints(mpsc::Receiver<Hint>);
 
+/// A payload; nothing where the connection was lost or is new: something may have been missed.
+type Hint = Option<String>;
+
+/// Who has so many waiting looks anyway; what comes beyond is dropped.
+const WAITING_MAX: usize = 1_024;
 /// After so long without a hint the connection is asked whether it is still there: one that died without a word never says so.
 const QUIET_MAX: Duration = Duration::from_secs(20);
-/// The listener reconnects at the next call; without a pause a server that is away would make a loop.
+/// Without a pause a server that is away would make a loop.
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
-/// Begins to listen, on a connection of its own.
-pub async fn listen(pool: &PgPool, channel: &str) -> Result<Hints, sqlx::Error> {
-    let (pool, channel) = (pool.clone(), channel.to_owned());
-    Ok(Hints { listener: begin(&pool, &channel).await?, pool, channel })
+/// Listens to some channels, on one connection that is none of the pool's: those are for work. While the server is away, it is asked
+/// for again and again.
+pub fn listen<const N: usize>(pool: &PgPool, channels: [&'static str; N]) -> [Hints; N] {
+    let mut senders = vec![];
+    let hints = channels.map(|channel| {
+        let (sender, hints) = mpsc::channel(WAITING_MAX);
+        senders.push((channel, sender));
+        Hints(hints)
+    });
+    tokio::spawn(hear(one_connection(pool), senders));
+    hints
 }
 
-async fn begin(pool: &PgPool, channel: &str) -> Result<PgListener, sqlx::Error> {
-    answered(async {
+type Senders = Vec<(&'static str, mpsc::Sender<Hint>)>;
+
+/// Until nobody wants to hear any more.
+async fn hear(pool: PgPool, senders: Senders) {
+    while senders.iter().any(|(_, sender)| !sender.is_closed()) {
+        if let Err(cause) = hear_once(&pool, &senders).await {
+            tracing::debug!("hints were lost: {cause}");
+        }
+        sleep(TRY_AGAIN).await;
+    }
+}
+
+/// Until the connection is lost.
+async fn hear_once(pool: &PgPool, senders: &Senders) -> Result<(), sqlx::Error> {
+    let mut listener = answered(async {
         let mut listener = PgListener::connect_with(pool).await?;
-        listener.listen(channel).await?;
-        Ok(listener)
+        listener.listen_all(senders.iter().map(|(channel, _)| *channel)).await?;
+        Ok::<_, sqlx::Error>(listener)
     })
-    .await
+    .await?;
+    // Whoever is full has not missed that there is something.
+    senders.iter().for_each(|(_, sender)| drop(sender.try_send(None)));
+    while senders.iter().any(|(_, sender)| !sender.is_closed()) {
+        match timeout(QUIET_MAX, listener.try_recv()).await {
+            Ok(Ok(Some(hint))) => {
+                let to = senders.iter().filter(|(channel, _)| *channel == hint.channel());
+                to.for_each(|(_, sender)| drop(sender.try_send(Some(hint.payload().to_owned()))));
+            }
+            Ok(Ok(None)) => break,
+            Ok(Err(cause)) => return Err(cause),
+            Err(_) => drop(answered(sqlx::query("SELECT 1").execute(&mut listener)).await?),
+        }
+    }
+    Ok(())
 }
 
 impl Hints {
-    /// Waits for a hint. Those that have come with it say no more than it does. A lost connection counts as one: something may have
-    /// been missed.
+    /// Waits for a hint. Those that have come with it say no more than it does. A lost connection counts as one.
     pub async fn next(&mut self) {
         self.next_payload().await;
-        while let Ok(Ok(_)) = timeout(Duration::ZERO, self.listener.recv()).await {}
+        while self.0.try_recv().is_ok() {}
     }
 
     /// Waits for a hint whose payload is of interest.
@@ -47,21 +84,10 @@ impl Hints {
 
     /// Waits for a hint and answers its payload; nothing where the connection was lost.
     pub async fn next_payload(&mut self) -> Option<String> {
-        loop {
-            let cause = match timeout(QUIET_MAX, self.listener.recv()).await {
-                Ok(Ok(hint)) => return Some(hint.payload().to_owned()),
-                Ok(Err(cause)) => cause,
-                Err(_) => match answered(sqlx::query("SELECT 1").execute(&mut self.listener)).await {
-                    Ok(_) => continue,
-                    Err(cause) => cause,
-                },
-            };
-            tracing::debug!("a hint of {} was lost: {cause}", self.channel);
-            sleep(TRY_AGAIN).await;
-            if let Ok(listener) = begin(&self.pool, &self.channel).await {
-                self.listener = listener;
-            }
-            return None;
+        match self.0.recv().await {
+            Some(hint) => hint,
+            // Who hears has ended only where the runtime does.
+            None => std::future::pending().await,
         }
     }
 }

@@ -80,6 +80,12 @@ async fn try_connect(options: &PgConnectOptions) -> Result<PgPool, sqlx::Error> 
     pool.after_release(|connection, _| Box::pin(is_sound(connection))).connect_with(options.clone()).await
 }
 
+/// A pool of one connection beside `pool`, made when it is needed.
+fn one_connection(pool: &PgPool) -> PgPool {
+    let options = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_MAX);
+    options.connect_lazy_with((*pool.connect_options()).clone())
+}
+
 /// Whether a connection that comes back may be used again. Who gave up waiting for an answer leaves one that still waits, and the
 /// pool itself would wait with it: eight of those, and nobody gets a connection any more.
 async fn is_sound(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Does what there is to do until the process is to end.
 pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> anyhow::Result<()> {
-    let mut hints = postgres::listen(outside.queue.pool(), queue::CHORES_CHANNEL).await?;
+    let [mut hints] = postgres::listen(outside.queue.pool(), [queue::CHORES_CHANNEL]);
     while !service.shutdown.is_cancelled() {
         let next_in = match postgres::answered(round(outside)).await {
             Ok(next_in) => {

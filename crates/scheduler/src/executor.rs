@@ -27,8 +27,8 @@ type Held = HashMap<Id, (Uuid, CancellationToken)>;
 pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> anyhow::Result<()> {
     let (mut running, mut held) = (JoinSet::new(), Held::new());
     let (finisher, finishing) = Finisher::start(outside.queue.clone());
-    let mut hints = postgres::listen(outside.queue.pool(), queue::CHANNEL).await?;
-    let mut stops = postgres::listen(outside.queue.pool(), queue::STOP_CHANNEL).await?;
+    let channels = [queue::CHANNEL, queue::STOP_CHANNEL];
+    let [mut hints, mut stops] = postgres::listen(outside.queue.pool(), channels);
     let mut renewed = Instant::now();
     while !service.shutdown.is_cancelled() {
         while let Some(ended) = running.try_join_next_with_id() {

@@ -17,7 +17,7 @@ pub async fn follow(
     outside: &Outside,
     patches: broadcast::Sender<Patch>,
 ) -> anyhow::Result<()> {
-    let mut hints = postgres::listen(outside.queue.pool(), queue::CHANNEL).await?;
+    let [mut hints] = postgres::listen(outside.queue.pool(), [queue::CHANNEL]);
     while !service.shutdown.is_cancelled() {
         tokio::select! {
             hint = hints.next_payload() => {
@@ -54,7 +54,7 @@ pub async fn follow_logs(
     outside: &Outside,
     patches: broadcast::Sender<Patch>,
 ) -> anyhow::Result<()> {
-    let mut hints = postgres::listen(outside.queue.pool(), queue::LOG_CHANNEL).await?;
+    let [mut hints] = postgres::listen(outside.queue.pool(), [queue::LOG_CHANNEL]);
     while !service.shutdown.is_cancelled() {
         let mut grown: BTreeSet<(Uuid, String)> = BTreeSet::new();
         tokio::select! {

@@ -27,7 +27,7 @@ pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> an
         "Tries to tell somebody of a run",
         &["channel", "outcome"],
     )?;
-    let mut hints = postgres::listen(outside.queue.pool(), queue::NOTIFICATIONS_CHANNEL).await?;
+    let [mut hints] = postgres::listen(outside.queue.pool(), [queue::NOTIFICATIONS_CHANNEL]);
     while !service.shutdown.is_cancelled() {
         match postgres::answered(outside.queue.take_notifications(AT_ONCE, LEASE)).await {
             Ok(taken) => {

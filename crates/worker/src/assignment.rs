@@ -36,23 +36,14 @@ pub async fn follow(
 ) -> anyhow::Result<()> {
     let registry = Registry::new(&config.registry.url)?;
     let mut slots = Slots::new();
-    let mut hints = postgres::listen(&pool, CHANNEL).await.ok();
+    let [mut hints] = postgres::listen(&pool, [CHANNEL]);
     while !service.shutdown.is_cancelled() {
         match look(service, config, &pool, &published, &registry, &mut slots).await {
             Ok(()) => service.health.good("assignments"),
-            Err(cause) => {
-                service.health.bad("assignments", format!("{cause}; its slots go on"));
-                hints = postgres::listen(&pool, CHANNEL).await.ok();
-            }
+            Err(cause) => service.health.bad("assignments", format!("{cause}; its slots go on")),
         }
         let pause = tokio::time::sleep(LOOK_AGAIN);
-        let hint = async {
-            match &mut hints {
-                Some(hints) => hints.next().await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! { () = pause => {}, () = hint => {}, () = service.shutdown.cancelled() => {} }
+        tokio::select! { () = pause => {}, () = hints.next() => {}, () = service.shutdown.cancelled() => {} }
     }
     let all: Vec<_> = slots.into_values().collect();
     all.iter().for_each(|running| running.stop.cancel());
