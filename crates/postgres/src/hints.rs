@@ -55,16 +55,19 @@ async fn hear_once(pool: &PgPool, senders: &Senders) -> Result<(), sqlx::Error> 
     })
     .await?;
     // Whoever is full has not missed that there is something.
-    senders.iter().for_each(|(_, sender)| drop(sender.try_send(None)));
+    for (_, sender) in senders {
+        let _ = sender.try_send(None);
+    }
     while senders.iter().any(|(_, sender)| !sender.is_closed()) {
         match timeout(QUIET_MAX, listener.try_recv()).await {
             Ok(Ok(Some(hint))) => {
-                let to = senders.iter().filter(|(channel, _)| *channel == hint.channel());
-                to.for_each(|(_, sender)| drop(sender.try_send(Some(hint.payload().to_owned()))));
+                for (_, sender) in senders.iter().filter(|(channel, _)| *channel == hint.channel()) {
+                    let _ = sender.try_send(Some(hint.payload().to_owned()));
+                }
             }
             Ok(Ok(None)) => break,
             Ok(Err(cause)) => return Err(cause),
-            Err(_) => drop(answered(sqlx::query("SELECT 1").execute(&mut listener)).await?),
+            Err(_) => answered(sqlx::query("SELECT 1").execute(&mut listener)).await.map(|_| ())?,
         }
     }
     Ok(())
