@@ -6,6 +6,7 @@
 
 use crate::Queue;
 use chrono::{DateTime, Utc};
+use model::Retry;
 use serde::Serialize;
 use sqlx::{FromRow, Row, postgres::PgRow};
 use std::time::Duration;
@@ -16,9 +17,8 @@ pub const NOTIFICATIONS_CHANNEL: &str = "millrace_notifications";
 
 /// After so many tries in vain a notification has failed; with the waits between them that is more than an hour.
 pub const TRIES_MAX: i32 = 10;
-/// The first wait; each further one is twice as long, up to [`WAIT_MAX`].
-const WAIT: Duration = Duration::from_secs(5);
-const WAIT_MAX: Duration = Duration::from_secs(900);
+/// The first wait, which doubles, and the longest.
+const RETRY: Retry = Retry::new(TRIES_MAX as u32, Duration::from_secs(5), Duration::from_secs(900));
 
 /// Something to tell, and how that went.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -120,10 +120,9 @@ impl Queue {
     }
 }
 
-/// After so many tries.
+/// After so many tries, in full: nothing is left to chance.
 fn wait(tries: i32) -> Duration {
-    let doubled = WAIT.saturating_mul(1 << tries.saturating_sub(1).clamp(0, 20));
-    doubled.min(WAIT_MAX)
+    RETRY.pause(u32::try_from(tries).unwrap_or_default(), 1.0)
 }
 
 impl<'r> FromRow<'r, PgRow> for Notification {

@@ -244,16 +244,10 @@ pub(crate) async fn create(connection: &mut PgConnection, new: &NewRun) -> Resul
         .bind(new.expected_in_seconds)
         .bind(new.interval.map(|(from, _)| from))
         .bind(new.interval.map(|(_, to)| to))
+        .bind(&new.event)
         .execute(&mut *connection)
         .await?;
     insert_tasks(connection, &[id], new).await?;
-    if let Some(event) = &new.event {
-        sqlx::query("UPDATE run SET event = $2 WHERE id = $1")
-            .bind(id)
-            .bind(event)
-            .execute(&mut *connection)
-            .await?;
-    }
     match &new.skipped {
         Some(reason) => skip(connection, id, reason).await?,
         None => drop(admit(connection, &new.dag, new.max_active_runs).await?),

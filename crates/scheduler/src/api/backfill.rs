@@ -1,6 +1,10 @@
 //! Ranges of due times, asked for, looked at, held back and ended.
 
-use super::{Answer, Problem, hand::Hand, missing};
+use super::{
+    Answer, Problem,
+    hand::{Body, Hand, by},
+    missing,
+};
 use crate::{backfill, outside::Outside, page::Trouble};
 use axum::{
     Json, Router,
@@ -117,33 +121,21 @@ pub async fn show(State(outside): State<Outside>, Path(id): Path<Uuid>) -> Answe
 }
 
 #[utoipa::path(post, path = "/api/v1/backfills/{id}/pause", request_body = Hand, params(("id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "What runs goes on, what is queued stays so"), (status = 404, description = "No such backfill"), (status = 409, description = "It was cancelled")))]
-pub async fn pause(State(outside): State<Outside>, Path(id): Path<Uuid>, body: Option<Json<Hand>>) -> Answer {
+pub async fn pause(State(outside): State<Outside>, Path(id): Path<Uuid>, body: Body<Hand>) -> Answer {
     set_paused(&outside, id, true, by(body)?).await
 }
 
 #[utoipa::path(post, path = "/api/v1/backfills/{id}/resume", request_body = Hand, params(("id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "It goes on"), (status = 404, description = "No such backfill"), (status = 409, description = "It was cancelled")))]
-pub async fn resume(
-    State(outside): State<Outside>,
-    Path(id): Path<Uuid>,
-    body: Option<Json<Hand>>,
-) -> Answer {
+pub async fn resume(State(outside): State<Outside>, Path(id): Path<Uuid>, body: Body<Hand>) -> Answer {
     set_paused(&outside, id, false, by(body)?).await
 }
 
 #[utoipa::path(post, path = "/api/v1/backfills/{id}/cancel", request_body = Hand, params(("id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "{cancelled}: how many runs were open"), (status = 404, description = "No such backfill"), (status = 409, description = "It was cancelled before")))]
-pub async fn cancel(
-    State(outside): State<Outside>,
-    Path(id): Path<Uuid>,
-    body: Option<Json<Hand>>,
-) -> Answer {
+pub async fn cancel(State(outside): State<Outside>, Path(id): Path<Uuid>, body: Body<Hand>) -> Answer {
     match outside.queue.cancel_backfill(id, &by(body)?).await? {
         Some(runs) => Ok(Json(json!({ "cancelled": runs }))),
         None => Err(cancelled_or_missing(&outside, id).await?),
     }
-}
-
-fn by(body: Option<Json<Hand>>) -> Result<By, Problem> {
-    body.map(|Json(hand)| hand).unwrap_or_default().by()
 }
 
 async fn set_paused(outside: &Outside, id: Uuid, paused: bool, by: By) -> Answer {

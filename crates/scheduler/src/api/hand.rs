@@ -53,9 +53,9 @@ impl Hand {
     }
 }
 
-type Body<T> = Option<Json<T>>;
+pub type Body<T> = Option<Json<T>>;
 
-fn by(body: Body<Hand>) -> Result<By, Problem> {
+pub fn by(body: Body<Hand>) -> Result<By, Problem> {
     body.map(|Json(hand)| hand).unwrap_or_default().by()
 }
 
