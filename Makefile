@@ -14,8 +14,9 @@ help:
 # A program's table of addresses is read at its start, whole: packed it is a fiftieth.
 RELEASE = RUSTFLAGS="$$RUSTFLAGS -C link-arg=-Wl,-z,pack-relative-relocs" cargo build --release --workspace --bins
 
+# What only measures and tests is not for who starts it.
 up: deps
-	$(RELEASE)
+	$(RELEASE) --exclude bench --exclude xtask
 	target/release/millrace up
 
 down:

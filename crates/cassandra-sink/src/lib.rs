@@ -12,8 +12,13 @@ use pipeline::Published;
 use service::Service;
 use tokio::sync::watch;
 
+/// The process, from its command line to its exit code. It is in the library, or the program beside it would compile all of it again.
+pub fn main() -> std::process::ExitCode {
+    service::main("cassandra-sink", run)
+}
+
 /// The whole process.
-pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
+async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let begin = begin(&service, &config);
     sink::process(&service, &config.listen, pipeline::Store::Cassandra, begin).await
 }

@@ -5,5 +5,5 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    service::main("cassandra-sink", cassandra_sink::run)
+    cassandra_sink::main()
 }

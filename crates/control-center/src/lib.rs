@@ -30,8 +30,13 @@ use registry::Registry;
 use service::Service;
 use tokio::sync::watch;
 
+/// The process, from its command line to its exit code. It is in the library, or the program beside it would compile all of it again.
+pub fn main() -> std::process::ExitCode {
+    service::main("control-center", run)
+}
+
 /// The whole process.
-pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
+async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let registry = Registry::new(&config.registry.url)?;
     let browser = Browser::new(&config.kafka.bootstrap, registry.clone(), config.messages_max);
     let (sender, seen) = watch::channel(Seen::default());

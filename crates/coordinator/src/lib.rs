@@ -14,8 +14,13 @@ pub use config::Config;
 
 use service::Service;
 
+/// The process, from its command line to its exit code. It is in the library, or the program beside it would compile all of it again.
+pub fn main() -> std::process::ExitCode {
+    service::main("coordinator", run)
+}
+
 /// The whole process.
-pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
+async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let (view, seen) = tokio::sync::watch::channel(page::View::default());
     let patches = web::live::channel();
     let work = async {

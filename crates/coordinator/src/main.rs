@@ -1,5 +1,5 @@
 //! The process `coordinator`.
 
 fn main() -> std::process::ExitCode {
-    service::main("coordinator", coordinator::run)
+    coordinator::main()
 }

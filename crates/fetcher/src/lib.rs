@@ -26,6 +26,11 @@ use fetch::Fetcher;
 use service::Service;
 use std::sync::{Arc, OnceLock};
 
+/// The process, from its command line to its exit code. It is in the library, or the program beside it would compile all of it again.
+pub fn main() -> std::process::ExitCode {
+    service::main("fetcher", run)
+}
+
 /// The whole process.
 pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let ready = Arc::new(OnceLock::new());

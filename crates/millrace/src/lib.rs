@@ -44,9 +44,24 @@ pub use failure::Failure;
 use address::Addresses;
 use cli::Command;
 use pipeline::named::Named;
+use std::process::ExitCode;
+
+/// The command, from its line to its exit code. It is in the library, or the program beside it would compile all of it again.
+#[tokio::main]
+pub async fn main() -> ExitCode {
+    // The first HTTP client would panic without it.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    match run(Cli::from_command_line()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("millrace: {failure}");
+            failure.exit_code()
+        }
+    }
+}
 
 /// Does what was asked.
-pub async fn run(cli: Cli) -> Result<(), Failure> {
+async fn run(cli: Cli) -> Result<(), Failure> {
     let place = &cli.place;
     let addresses = Addresses::of(place);
     match &cli.command {

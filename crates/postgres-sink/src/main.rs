@@ -5,5 +5,5 @@
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> std::process::ExitCode {
-    service::main("postgres-sink", postgres_sink::run)
+    postgres_sink::main()
 }

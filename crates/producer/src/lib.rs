@@ -17,8 +17,13 @@ use registry::Registry;
 use service::Service;
 use streams::Streams;
 
+/// The process, from its command line to its exit code. It is in the library, or the program beside it would compile all of it again.
+pub fn main() -> std::process::ExitCode {
+    service::main("producer", run)
+}
+
 /// The whole process.
-pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
+async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let streams = Streams::default();
     let sender = Sender::new(&config.kafka.bootstrap)?;
     let state = http::State::new(&service, &config, streams.clone(), sender.clone())?;

@@ -1,5 +1,5 @@
 //! The process `producer`.
 
 fn main() -> std::process::ExitCode {
-    service::main("producer", producer::run)
+    producer::main()
 }

@@ -34,8 +34,13 @@ use outside::Outside;
 use queue::Queue;
 use service::Service;
 
+/// The process, from its command line to its exit code. It is in the library, or the program beside it would compile all of it again.
+pub fn main() -> std::process::ExitCode {
+    service::main("scheduler", run)
+}
+
 /// The whole process.
-pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
+async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let pool = tokio::select! {
         pool = postgres::connect(&config.postgres.url, &config.postgres.password) => pool?,
         () = service.shutdown.cancelled() => return Ok(()),

@@ -1,5 +1,5 @@
 //! The process `scheduler`.
 
 fn main() -> std::process::ExitCode {
-    service::main("scheduler", scheduler::run)
+    scheduler::main()
 }

@@ -19,8 +19,13 @@ pub use config::Config;
 
 use service::Service;
 
+/// The process, from its command line to its exit code. It is in the library, or the program beside it would compile all of it again.
+pub fn main() -> std::process::ExitCode {
+    service::main("users-api", run)
+}
+
 /// The whole process.
-pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
+async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let routes = http::routes(http::State::new(&config)?);
     service.health.good("api");
     service.serve(&config.listen, routes).await

@@ -1,5 +1,5 @@
 //! The process `users-api`.
 
 fn main() -> std::process::ExitCode {
-    service::main("users-api", users_api::run)
+    users_api::main()
 }

@@ -18,8 +18,13 @@ pub use config::Config;
 
 use service::Service;
 
+/// The process, from its command line to its exit code. It is in the library, or the program beside it would compile all of it again.
+pub fn main() -> std::process::ExitCode {
+    service::main("worker", run)
+}
+
 /// The whole process.
-pub async fn run(service: Service, config: Config) -> anyhow::Result<()> {
+async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let work = async {
         // Only the way there may be broken off. Slots are told to end and are waited for.
         let begin = pipeline::published::begin(&config.postgres.url, &config.postgres.password);

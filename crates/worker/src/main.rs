@@ -8,5 +8,5 @@ fn main() -> std::process::ExitCode {
     if std::env::args().nth(1).as_deref() == Some(pipeline::CHECK_BUNDLES) {
         return worker::checking::answer();
     }
-    service::main("worker", worker::run)
+    worker::main()
 }
