@@ -29,8 +29,9 @@ pub enum PostgresError {
 
 /// How many connections a process holds at most.
 pub const CONNECTIONS_MAX: u32 = 8;
-/// A connection that nobody has used for so long is closed: each is a process of the server with memory of its own.
-const IDLE_MAX: Duration = Duration::from_secs(20);
+/// A connection that nobody has used for so long is closed: each is a process of the server with memory of its own. The pool hands
+/// them out in turns, so that eight are kept by one question in `IDLE_MAX / 8`: short, or a busy moment's would stay for ever.
+const IDLE_MAX: Duration = Duration::from_secs(4);
 const ACQUIRE_MAX: Duration = Duration::from_secs(10);
 /// Of a step of a few statements. Waiting for a connection and for locks is in it.
 pub const ANSWER_MAX: Duration = Duration::from_secs(20);

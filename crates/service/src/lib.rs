@@ -150,13 +150,15 @@ where
         tracing::warn!(?guards, "a test has taken guards away");
     }
     let shutdown = service.shutdown.clone();
+    // Boxed: a whole process is one large future, and the stack would keep room for each function that it is handed through.
+    let work = Box::pin(run(service, settings));
     tokio::spawn(cancel_on_signal(shutdown.clone()));
     let overdue = async {
         shutdown.cancelled().await;
         tokio::time::sleep(STOP_MAX).await;
     };
     tokio::select! {
-        ended = run(service, settings) => match ended {
+        ended = work => match ended {
             Ok(()) => ExitCode::SUCCESS,
             Err(cause) => {
                 tracing::error!("{process} ends: {cause:#}");
