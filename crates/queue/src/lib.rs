@@ -17,6 +17,7 @@ mod judge;
 mod log;
 mod make;
 mod map;
+mod months;
 mod notify;
 mod pools;
 mod read;

@@ -81,7 +81,7 @@ impl Queue {
         Ok(ended)
     }
 
-    /// Forgets runs that ended before `days` days, and what belongs to them. Answers how many.
+    /// Forgets runs that ended before `days` days and lie in no month, and what belongs to them. Answers how many.
     pub async fn forget(&self, days: f64) -> Result<u64, sqlx::Error> {
         let statement = include_str!("sql/forget_runs.sql");
         let mut gone = 0;

@@ -14,6 +14,7 @@ mod faults;
 mod limits;
 mod machine;
 mod map;
+mod months;
 mod notify;
 mod reconcile;
 mod time;

@@ -98,33 +98,40 @@ async fn who_dies_while_making_a_run_leaves_nothing_of_it_and_another_makes_it_w
 
 const SLOTS: u32 = 4;
 
-/// Eight claimers at once, in a pool of four slots. Answers the most that the database has seen running.
+fn run_in_pool(dag: &str, priority: i32) -> NewRun {
+    let mut run = NewRun { dag: dag.into(), ..run_of("a b c d", &unique("key")) };
+    for task in &mut run.tasks {
+        (task.pool, task.priority) = ("p".into(), priority);
+    }
+    run
+}
+
+/// A claim of all slots waits before its commit; meanwhile tasks that are more urgent are ready, and somebody else claims. Answers the
+/// most that a trigger has seen running.
 async fn most_at_once(guard: &str) -> i64 {
     let queue = queue().await;
     queue.set_pools(&BTreeMap::from([("p".to_owned(), SLOTS)])).await.unwrap();
-    // Deferred: it sees what others have committed meanwhile.
+    // Deferred: it runs before the commit, and sees what others have committed by then.
     let sample = "CREATE TABLE sample (running bigint);
         CREATE FUNCTION sample() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-            PERFORM pg_sleep(0.01);
+            IF NEW.dag = 'slow' AND NEW.name = 'a' THEN PERFORM pg_sleep(1); END IF;
             INSERT INTO sample SELECT sum(slots) FROM task WHERE state = 'running' AND pool = 'p'; RETURN NULL; END $$;
         CREATE CONSTRAINT TRIGGER sampled AFTER UPDATE ON task DEFERRABLE INITIALLY DEFERRED FOR EACH ROW
             WHEN (NEW.state = 'running') EXECUTE FUNCTION sample()";
     sqlx::raw_sql(sample).execute(queue.pool()).await.unwrap();
-    let shape: Vec<String> = (0..80).map(|n| format!("t{n}")).collect();
-    let mut run = run_of(&shape.join(" "), &unique("key"));
-    run.tasks.iter_mut().for_each(|task| task.pool = "p".into());
-    let (id, _) = queue.create(&run).await.unwrap();
-    let claimers = (0..8).map(|_| {
-        let queue = without(&queue, guard);
-        tokio::spawn(async move {
-            while queue.run(id).await.unwrap().unwrap().state == RunState::Running {
-                for claim in queue.claim("me", LEASE, 2).await.unwrap() {
-                    queue.finish(&claim, &success()).await.unwrap();
-                }
-            }
-        })
-    });
-    futures_all(claimers).await;
+    queue.create(&run_in_pool("slow", 0)).await.unwrap();
+    let claim = |queue: Queue| tokio::spawn(async move { queue.claim("me", LEASE, 10).await.unwrap() });
+    let slow = claim(without(&queue, guard));
+    let waits =
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'";
+    test_support::eventually("the first claim waits before its commit", || async {
+        (count(&queue, waits).await > 0).then_some(())
+    })
+    .await;
+    queue.create(&run_in_pool("urgent", 100)).await.unwrap();
+    let urgent = claim(without(&queue, guard));
+    let claims = futures_all([slow, urgent].into_iter()).await;
+    assert_eq!(claims[0].len(), SLOTS as usize);
     count(&queue, "SELECT max(running) FROM sample").await
 }
 
@@ -133,7 +140,7 @@ async fn a_pool_is_never_over_its_size_as_a_trigger_sees_it() {
     assert_eq!(most_at_once("").await, i64::from(SLOTS));
     assert!(
         most_at_once("no-claim-lock").await > i64::from(SLOTS),
-        "without the lock, two see the same free slot"
+        "without the lock, two see the same free slots"
     );
 }
 
