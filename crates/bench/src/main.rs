@@ -17,6 +17,7 @@ mod postgres_sink;
 mod producer;
 mod report;
 mod scheduler;
+mod simulate;
 mod sinks;
 mod stand;
 mod worker;
@@ -36,7 +37,7 @@ struct Asked {
     /// Kills, for `chaos`
     #[arg(long, default_value_t = 20)]
     kills: usize,
-    /// What decides who is killed when, for `chaos`
+    /// What decides who is killed when, for `chaos`; the first history, for `simulate-scheduler`
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Print JSON only
@@ -62,6 +63,8 @@ enum Name {
     Memory,
     /// Kills of our processes under load, and what they left; not one of `all`
     Chaos,
+    /// Histories of the scheduler with crashes, without a database; `--records` says how many; not one of `all`
+    SimulateScheduler,
     /// All of them, one after the other
     All,
 }
@@ -71,7 +74,7 @@ async fn main() -> ExitCode {
     let asked = Asked::parse();
     let names = match asked.name {
         Name::All => {
-            let alone = [Name::All, Name::Chaos];
+            let alone = [Name::All, Name::Chaos, Name::SimulateScheduler];
             Name::value_variants().iter().copied().filter(|name| !alone.contains(name)).collect()
         }
         one => vec![one],
@@ -104,6 +107,7 @@ async fn run(name: Name, asked: &Asked) -> anyhow::Result<Report> {
         Name::Path => path::run(folder).await,
         Name::Memory => memory::run(folder).await,
         Name::Chaos => chaos::run(asked.kills, asked.seed).await,
+        Name::SimulateScheduler => simulate::run(records(1_000_000), asked.seed),
         Name::All => unreachable!("taken apart before"),
     }
 }

@@ -101,6 +101,21 @@ impl Stand {
         Ok(postgres::connect_now(&url, &Secret::new(password.trim().to_owned())).await?)
     }
 
+    /// What a scheduler beside the stack's needs to reach the servers, with a database of its own.
+    pub fn scheduler_environment(&self, database: &str) -> anyhow::Result<Vec<(String, String)>> {
+        let url = |name| anyhow::Ok(format!("postgres://millrace@{}/{name}", self.address("postgres")?));
+        let password = self.stack.postgres_password_file.display().to_string();
+        let set = |name: &str, value: String| (format!("MILLRACE_{name}"), value);
+        Ok(vec![
+            set("POSTGRES_URL", url(database)?),
+            set("POSTGRES_PASSWORD_FILE", password.clone()),
+            set("ANALYTICS_URL", url("analytics")?),
+            set("ANALYTICS_PASSWORD_FILE", password),
+            set("KAFKA_BOOTSTRAP", self.address("kafka")?.to_owned()),
+            set("CASSANDRA_HOSTS", self.address("cassandra")?.to_owned()),
+        ])
+    }
+
     /// Records that a job has read, over all its slots.
     pub async fn read_by_job(&self, job: &str) -> anyhow::Result<u64> {
         let url = format!("{}/api/v1/jobs", self.address("coordinator")?);

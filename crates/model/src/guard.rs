@@ -28,10 +28,18 @@ pub enum Break {
     NoFlushOnStop = 1 << 8,
     /// Dead letters are not written.
     DropDeadLetters = 1 << 9,
+    /// A task's ending is taken from whoever has one, and not only from its holder.
+    AnyAttempt = 1 << 10,
+    /// Whoever finds a DAG due makes its run.
+    NoRunKey = 1 << 11,
+    /// Schedulers claim at the same time.
+    NoClaimLock = 1 << 12,
+    /// A run is committed before its tasks are made.
+    RunInParts = 1 << 13,
 }
 
 /// All of them, by the names that a test writes.
-pub const BREAKS: [(&str, Break); 10] = [
+pub const BREAKS: [(&str, Break); 14] = [
     ("ack-early", Break::AckEarly),
     ("commit-before-write", Break::CommitBeforeWrite),
     ("no-transaction", Break::NoTransaction),
@@ -42,6 +50,10 @@ pub const BREAKS: [(&str, Break); 10] = [
     ("cursor-before-ack", Break::CursorBeforeAck),
     ("no-flush-on-stop", Break::NoFlushOnStop),
     ("drop-dead-letters", Break::DropDeadLetters),
+    ("any-attempt", Break::AnyAttempt),
+    ("no-run-key", Break::NoRunKey),
+    ("no-claim-lock", Break::NoClaimLock),
+    ("run-in-parts", Break::RunInParts),
 ];
 
 /// Which guards stand. The default is: all.

@@ -5,6 +5,7 @@
 pub mod dead;
 pub mod guard;
 pub mod incarnation;
+pub mod machine;
 pub mod retry;
 pub mod rule;
 pub mod secret;

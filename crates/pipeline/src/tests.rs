@@ -2,6 +2,8 @@ use super::*;
 use proptest::prelude::*;
 use std::{fs, path::Path};
 
+mod moved;
+
 fn shipped() -> Bundle {
     Bundle::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/pipelines/users")).unwrap()
 }

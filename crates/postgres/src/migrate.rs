@@ -6,7 +6,7 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 
-const MIGRATIONS: [(i64, &str, &str); 8] = [
+const MIGRATIONS: [(i64, &str, &str); 10] = [
     (1, "pipelines", include_str!("../../../migrations/0001_pipelines.sql")),
     (2, "runs", include_str!("../../../migrations/0002_runs.sql")),
     (3, "jobs", include_str!("../../../migrations/0003_jobs.sql")),
@@ -15,6 +15,8 @@ const MIGRATIONS: [(i64, &str, &str); 8] = [
     (6, "time", include_str!("../../../migrations/0006_time.sql")),
     (7, "definition", include_str!("../../../migrations/0007_definition.sql")),
     (8, "reasons", include_str!("../../../migrations/0008_reasons.sql")),
+    (9, "speed", include_str!("../../../migrations/0009_speed.sql")),
+    (10, "months", include_str!("../../../migrations/0010_months.sql")),
 ];
 
 /// Brings the schema up to date. Many processes may do it at once: an advisory lock lets one work.

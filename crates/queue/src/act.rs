@@ -1,12 +1,12 @@
 //! What people do to runs and tasks by hand. Each act is written down with who and why, in the transaction of its effect.
 
-use crate::{NewRun, Queue, finish, run, run::lock};
+use crate::{NewRun, Queue, judge, make, run, run::lock, tell};
 use chrono::{DateTime, Utc};
 use model::{RunState, TaskState};
 use pipeline::graph;
 use serde::Serialize;
 use serde_json::{Value, json};
-use sqlx::{FromRow, PgConnection, Row, postgres::PgRow};
+use sqlx::{Acquire, FromRow, PgConnection, Row, postgres::PgRow};
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
@@ -53,13 +53,20 @@ pub struct ActionRow {
 impl Queue {
     /// Makes a run by hand, or finds the one that has its key. Answers its id and whether it is new.
     pub async fn trigger(&self, new: &NewRun, by: &By) -> Result<(Uuid, bool), sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
-        let made = run::create(&mut transaction, new).await?;
-        if made.1 {
-            let params = Value::Object(new.params.clone());
-            record(&mut transaction, by, "trigger", On::run(&new.dag, made.0), params).await?;
-        }
+        Ok(self.trigger_all(&[(new, by)]).await?[0])
+    }
+
+    /// Makes runs by hand, all or none: they wait for the disk together. Answers in their order.
+    pub async fn trigger_all(&self, asked: &[(&NewRun, &By)]) -> Result<Vec<(Uuid, bool)>, sqlx::Error> {
+        let mut connection = self.pool.acquire().await?;
+        let mut transaction = connection.begin().await?;
+        let runs: Vec<&NewRun> = asked.iter().map(|(run, _)| *run).collect();
+        let (made, tidings) = make::create_all(&mut transaction, self.guards, &runs).await?;
+        let new = asked.iter().zip(&made).filter(|(_, (_, new))| *new);
+        record_triggers(&mut transaction, &new.map(|(asked, (id, _))| (*asked, *id)).collect::<Vec<_>>())
+            .await?;
         transaction.commit().await?;
+        tidings.tell_after(&mut connection, None).await;
         Ok(made)
     }
 
@@ -74,7 +81,7 @@ impl Queue {
         if known {
             let what = if paused { "pause" } else { "unpause" };
             record(&mut transaction, by, what, On::dag(dag), Value::Null).await?;
-            finish::notify_chores(&mut transaction).await?;
+            tell::chores(&mut transaction).await?;
         }
         transaction.commit().await?;
         Ok(known)
@@ -129,7 +136,7 @@ impl Queue {
             let detail = json!({ "state": state });
             let on = On { task: Some(task), ..On::run(&dag, run_id) };
             record(&mut transaction, by, "mark", on, detail).await?;
-            finish::notify_stop(&mut transaction, run_id).await?;
+            tell::stop(&mut transaction, run_id).await?;
         }
         transaction.commit().await?;
         Ok(marked)
@@ -201,7 +208,7 @@ pub(crate) async fn clear(
         let dag = go_on(connection, run_id, REOPEN).await?;
         let detail = json!({ "tasks": names, "only_failed": only_failed, "cleared": cleared });
         record(connection, by, "clear", On::run(&dag, run_id), detail).await?;
-        finish::notify_stop(connection, run_id).await?;
+        tell::stop(connection, run_id).await?;
     }
     Ok(cleared)
 }
@@ -239,10 +246,28 @@ async fn go_on(
 ) -> Result<String, sqlx::Error> {
     let row = sqlx::query(statement).bind(run_id).fetch_one(&mut *connection).await?;
     if row.try_get::<String, _>("state")? == RunState::Running.as_str() {
-        finish::settle(connection, run_id).await?;
+        judge::settle(connection, run_id).await?;
     }
-    finish::notify(connection, run_id).await?;
+    tell::run(connection, run_id).await?;
     row.try_get("dag")
+}
+
+async fn record_triggers(
+    connection: &mut PgConnection,
+    made: &[((&NewRun, &By), Uuid)],
+) -> Result<(), sqlx::Error> {
+    if made.is_empty() {
+        return Ok(());
+    }
+    sqlx::query(include_str!("sql/record_triggers.sql"))
+        .bind(made.iter().map(|((_, by), _)| &*by.who).collect::<Vec<_>>())
+        .bind(made.iter().map(|((_, by), _)| by.why.as_deref()).collect::<Vec<_>>())
+        .bind(made.iter().map(|((run, _), _)| &*run.dag).collect::<Vec<_>>())
+        .bind(made.iter().map(|(_, id)| *id).collect::<Vec<_>>())
+        .bind(made.iter().map(|((run, _), _)| Value::Object(run.params.clone())).collect::<Vec<_>>())
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 pub(crate) async fn record(

@@ -3,7 +3,7 @@
 //! The success is noted by a trigger of the table `run`, in the transaction that ends the run, whichever that is. It is taken away
 //! in the transaction that makes the run that follows. So each success is followed once, whoever dies when.
 
-use crate::{NewRun, Queue, run};
+use crate::{NewRun, Queue, make};
 use chrono::{DateTime, Utc};
 use sqlx::{FromRow, Row, postgres::PgRow};
 use uuid::Uuid;
@@ -75,7 +75,7 @@ impl Queue {
             .rows_affected()
             > 0;
         // A run that was cleared and succeeded again has been followed: the key says so.
-        let made = ours && run::create(&mut transaction, new).await?.1;
+        let made = ours && make::create(&mut transaction, self.guards, new).await?.1;
         transaction.commit().await?;
         Ok(made)
     }

@@ -10,7 +10,7 @@ pub use row::{BackfillRow, Counts};
 use crate::{
     NewRun, Queue,
     act::{self, By, On, record},
-    run,
+    make, run,
 };
 use chrono::{DateTime, Utc};
 use model::RunState;
@@ -212,7 +212,7 @@ async fn insert_runs(
         .fetch_all(&mut *connection)
         .await?;
     let made: Vec<Uuid> = made.into_iter().map(|(id,)| id).collect();
-    run::insert_tasks(connection, &made, first).await?;
+    make::insert_tasks(connection, &made, first).await?;
     Ok(named.iter().filter(|(id, _)| made.contains(id)).map(|(_, run)| run.key.clone()).collect())
 }
 
@@ -262,6 +262,6 @@ async fn admit(connection: &mut PgConnection) -> Result<usize, sqlx::Error> {
         .bind(ADMITTED_MAX)
         .fetch_all(&mut *connection)
         .await?;
-    run::begin(connection, &admitted).await?;
+    make::begin(connection, &admitted).await?.tell(connection, None).await?;
     Ok(admitted.len())
 }

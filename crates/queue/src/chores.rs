@@ -17,6 +17,8 @@ pub struct Chores {
     pub overdue: bool,
     /// Runs wait for a place.
     pub queued: bool,
+    /// Tasks wait for somebody to claim them: by now a hint should have been heard.
+    pub ready: bool,
     /// Runs or tasks are past their deadline.
     pub late: bool,
     /// The next DAG is due in so long.
@@ -32,6 +34,7 @@ impl<'r> FromRow<'r, PgRow> for Chores {
             lost: row.try_get("lost")?,
             overdue: row.try_get("overdue")?,
             queued: row.try_get("queued")?,
+            ready: row.try_get("ready")?,
             late: row.try_get("late")?,
             next_in: next_in.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok()),
         })

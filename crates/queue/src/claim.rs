@@ -2,6 +2,7 @@
 
 use crate::Queue;
 use chrono::{DateTime, Utc};
+use model::Break;
 use sqlx::{Row, postgres::PgRow};
 use std::time::Duration;
 use uuid::Uuid;
@@ -17,7 +18,7 @@ pub struct Claim {
     pub holder: String,
     /// Tries that were begun, this one included.
     pub attempt: i32,
-    /// Of them, those since the task was last cleared: what retries are counted by.
+    /// Of them, those since the task was last cleared whose holders did not fall silent: what retries are counted by.
     pub tries: u32,
     pub dag: String,
     pub pipeline: String,
@@ -32,14 +33,15 @@ pub struct Claim {
     pub run_started_at: DateTime<Utc>,
     /// Seconds since this try was begun, over all its looks.
     pub age: Duration,
+    /// This look is the first of its try.
+    pub first_look: bool,
     /// What the last look of this try kept.
     pub kept: Option<serde_json::Value>,
 }
 
-/// One claimer at a time, or the limits of pools and DAGs could be passed. A claim takes some milliseconds.
-const LOCK: &str = "SELECT pg_advisory_xact_lock(hashtext('millrace claim'))";
-
-const NEXT: &str = "SELECT extract(epoch FROM min(ready_at) - clock_timestamp())::float8 AS seconds FROM task WHERE state IN ('ready', 'retrying') AND ready_at > now()";
+/// One claimer at a time, or the limits of pools and DAGs could be passed. A claim takes some milliseconds, and does not wait for
+/// the disk: one that is lost with the server is a holder that fell silent, and an ending that is kept keeps its claim with it.
+const LOCK: &str = include_str!("sql/lock_claims.sql");
 
 impl Queue {
     /// Claims up to `limit` tasks that are ready, as pools, DAGs and priorities allow.
@@ -56,14 +58,17 @@ impl Queue {
     ) -> Result<(Vec<Claim>, Option<Duration>), sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         // Its own statement: the next one must see what the former holder of the lock has claimed.
-        sqlx::query(LOCK).execute(&mut *transaction).await?;
+        let next: Option<f64> = sqlx::query(LOCK)
+            .bind(!self.guards.lack(Break::NoClaimLock))
+            .fetch_one(&mut *transaction)
+            .await?
+            .try_get("seconds")?;
         let rows = sqlx::query(include_str!("sql/claim.sql"))
             .bind(limit)
             .bind(lease.as_secs_f64())
             .bind(holder)
             .fetch_all(&mut *transaction)
             .await?;
-        let next: Option<f64> = sqlx::query(NEXT).fetch_one(&mut *transaction).await?.try_get("seconds")?;
         transaction.commit().await?;
         let claims = rows.iter().map(|row| claim(row, holder)).collect::<Result<_, _>>()?;
         Ok((claims, next.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok())))
@@ -71,6 +76,9 @@ impl Queue {
 
     /// Lengthens the leases of tasks that are still being worked on. Answers those that are still ours.
     pub async fn renew(&self, attempt_ids: &[Uuid], lease: Duration) -> Result<Vec<Uuid>, sqlx::Error> {
+        if self.guards.lack(Break::AnyAttempt) {
+            return Ok(attempt_ids.to_vec());
+        }
         let statement = "UPDATE task SET lease_until = now() + $2 * interval '1 second' WHERE state = 'running' AND attempt_id = ANY($1) RETURNING attempt_id";
         let rows =
             sqlx::query(statement).bind(attempt_ids).bind(lease.as_secs_f64()).fetch_all(&self.pool).await?;
@@ -85,8 +93,7 @@ fn claim(row: &PgRow, holder: &str) -> Result<Claim, sqlx::Error> {
         attempt_id: row.try_get("attempt_id")?,
         holder: holder.to_owned(),
         attempt: row.try_get("attempt")?,
-        tries: u32::try_from(row.try_get::<i32, _>("attempt")? - row.try_get::<i32, _>("tries_before")?)
-            .unwrap_or_default(),
+        tries: u32::try_from(row.try_get::<i32, _>("tries")?).unwrap_or_default(),
         dag: row.try_get("dag")?,
         pipeline: row.try_get("pipeline")?,
         hash: row.try_get("hash")?,
@@ -95,6 +102,7 @@ fn claim(row: &PgRow, holder: &str) -> Result<Claim, sqlx::Error> {
         params: row.try_get("params")?,
         run_started_at: row.try_get("run_started_at")?,
         age: Duration::from_secs_f64(row.try_get::<f64, _>("age")?.max(0.0)),
+        first_look: row.try_get("first_look")?,
         kept: row.try_get("kept")?,
     })
 }

@@ -1,9 +1,10 @@
 //! The DAGs that are known, and when they are due.
 
-use crate::{NewRun, Queue, finish, run};
+use crate::{NewRun, Queue, make, run, tell};
 use chrono::{DateTime, Utc};
-use sqlx::{FromRow, Row, postgres::PgRow};
-use std::time::Duration;
+use model::{Break, Guards};
+use sqlx::{Acquire, FromRow, PgConnection, Row, postgres::PgRow};
+use std::{collections::BTreeSet, time::Duration};
 use uuid::Uuid;
 
 /// A DAG as the database has it.
@@ -38,6 +39,16 @@ impl<'r> FromRow<'r, PgRow> for DagRow {
     }
 }
 
+/// A DAG that was looked at.
+#[derive(Clone, Debug)]
+pub struct Fired<'a> {
+    /// As it was when it was looked at.
+    pub dag: &'a DagRow,
+    pub runs: Vec<NewRun>,
+    /// When to look again.
+    pub next_at: Option<DateTime<Utc>>,
+}
+
 /// What is due is looked at in parts: each part is in memory, and the others' turn comes between.
 const DUE_MAX: i64 = 1_000;
 
@@ -45,6 +56,12 @@ impl Queue {
     /// All DAGs that are not retired, by name.
     pub async fn dags(&self) -> Result<Vec<DagRow>, sqlx::Error> {
         sqlx::query_as("SELECT * FROM dag WHERE NOT retired ORDER BY name").fetch_all(&self.pool).await
+    }
+
+    /// A DAG that is not retired.
+    pub async fn dag(&self, name: &str) -> Result<Option<DagRow>, sqlx::Error> {
+        let statement = "SELECT * FROM dag WHERE name = $1 AND NOT retired";
+        sqlx::query_as(statement).bind(name).fetch_optional(&self.pool).await
     }
 
     /// Makes a pipeline's DAGs known, and retires those that it no longer has. A changed one is looked at at once.
@@ -68,7 +85,7 @@ impl Queue {
             .bind(&names)
             .execute(&mut *transaction)
             .await?;
-        finish::notify_chores(&mut transaction).await?;
+        tell::chores(&mut transaction).await?;
         transaction.commit().await
     }
 
@@ -89,28 +106,24 @@ impl Queue {
         runs: &[NewRun],
         next_at: Option<DateTime<Utc>>,
     ) -> Result<Option<u64>, sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
-        let last = runs.iter().map(|run| run.logical_at).max().or(dag.last_logical);
-        let ours = sqlx::query(
-            "UPDATE dag SET last_logical = $2, next_at = $3 WHERE name = $1 AND next_at = $4 AND NOT paused",
-        )
-        .bind(&dag.name)
-        .bind(last)
-        .bind(next_at)
-        .bind(dag.next_at)
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected()
-            > 0;
-        if !ours {
-            return Ok(None);
-        }
-        let mut made = 0;
-        for new in runs {
-            made += u64::from(run::create(&mut transaction, new).await?.1);
-        }
+        let fired = self.fire_all(&[Fired { dag, runs: runs.to_vec(), next_at }]).await?;
+        Ok(fired.into_iter().next().flatten())
+    }
+
+    /// The same for many DAGs, all or none.
+    pub async fn fire_all(&self, fired: &[Fired<'_>]) -> Result<Vec<Option<u64>>, sqlx::Error> {
+        let mut connection = self.pool.acquire().await?;
+        let mut transaction = connection.begin().await?;
+        let ours = move_on(&mut transaction, self.guards, fired).await?;
+        let of_ours = fired.iter().filter(|fired| ours.contains(&fired.dag.name));
+        let runs: Vec<&NewRun> = of_ours.flat_map(|fired| &fired.runs).collect();
+        let (made, tidings) = make::create_all(&mut transaction, self.guards, &runs).await?;
         transaction.commit().await?;
-        Ok(Some(made))
+        tidings.tell_after(&mut connection, None).await;
+        let mut made = made.into_iter();
+        let mut count =
+            |fired: &Fired| made.by_ref().take(fired.runs.len()).filter(|(_, new)| *new).count() as u64;
+        Ok(fired.iter().map(|fired| ours.contains(&fired.dag.name).then(|| count(fired))).collect())
     }
 
     /// Ends scheduled runs of a DAG that still wait for a place longer than `age` after they were due. `why` is told when that was.
@@ -132,4 +145,22 @@ impl Queue {
         transaction.commit().await?;
         Ok(stale.len())
     }
+}
+
+/// Remembers when to look again. Answers the DAGs that nobody else has looked at since.
+async fn move_on(
+    connection: &mut PgConnection,
+    guards: Guards,
+    fired: &[Fired<'_>],
+) -> Result<BTreeSet<String>, sqlx::Error> {
+    let last = |fired: &Fired| fired.runs.iter().map(|run| run.logical_at).max().or(fired.dag.last_logical);
+    let rows = sqlx::query(include_str!("sql/move_on.sql"))
+        .bind(fired.iter().map(|fired| &*fired.dag.name).collect::<Vec<_>>())
+        .bind(fired.iter().map(last).collect::<Vec<_>>())
+        .bind(fired.iter().map(|fired| fired.next_at).collect::<Vec<_>>())
+        .bind(fired.iter().map(|fired| fired.dag.next_at).collect::<Vec<_>>())
+        .bind(guards.lack(Break::NoRunKey))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| row.try_get("name")).collect()
 }

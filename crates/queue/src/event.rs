@@ -3,7 +3,7 @@
 //! A DAG's place in its topic moves in the transaction that makes the run, and only from where it was seen. So each record is in
 //! exactly one run, however many schedulers look and whoever dies when.
 
-use crate::{NewRun, Queue, run};
+use crate::{NewRun, Queue, make};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use sqlx::{FromRow, Row, postgres::PgRow, types::Json};
@@ -92,7 +92,7 @@ impl Queue {
             .await?
             .rows_affected()
             > 0;
-        let made = if ours { Some(run::create(&mut transaction, new).await?.0) } else { None };
+        let made = if ours { Some(make::create(&mut transaction, self.guards, new).await?.0) } else { None };
         transaction.commit().await?;
         Ok(made)
     }

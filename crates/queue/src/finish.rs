@@ -1,12 +1,10 @@
-//! Ending a task: its state, its children's counters, and the run's end. One transaction.
+//! Ending tasks: their states, their children's counters, and their runs' ends. One transaction, and as many statements for one
+//! ending as for many.
 
-use crate::{CHANNEL, CHORES_CHANNEL, Claim, Hint, Queue, STOP_CHANNEL, map, run::lock};
-use model::{ParentCounts, RunState, TaskState, TriggerRule, Verdict};
-use sqlx::{PgConnection, Row, postgres::PgRow};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use crate::{Claim, Queue, judge, tell::Tidings};
+use model::{Break, Guards, TaskState};
+use sqlx::{Acquire, PgConnection, Row};
+use std::{collections::BTreeSet, time::Duration};
 use uuid::Uuid;
 
 /// How an attempt ended.
@@ -54,40 +52,45 @@ impl Queue {
         Ok(said.into_iter().next().unwrap_or(Finished::Refused))
     }
 
-    /// Ends claims, all or none: a commit waits for the disk, and so all of them wait for it together. Answers in their order.
+    /// Ends claims, all or none: where a commit waits for the disk, all of them wait for it together. Answers in their order.
     pub async fn finish_all(&self, endings: &[(&Claim, &Ending)]) -> Result<Vec<Finished>, sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
-        // In one order everywhere, or two who end tasks of the same runs would wait for each other.
-        let runs: BTreeSet<Uuid> = endings.iter().map(|(claim, _)| claim.run_id).collect();
-        for run_id in &runs {
-            lock(&mut transaction, *run_id).await?;
-        }
-        let (mut said, mut ended) = (vec![], BTreeMap::<Uuid, Ended>::new());
-        for (claim, ending) in endings {
-            let taken = write_ending(&mut transaction, claim, ending).await?;
-            if taken == Finished::Taken {
-                let ended = ended.entry(claim.run_id).or_default();
-                if let Some(state) = final_state(ending) {
-                    ended.extend(left_out(&mut transaction, claim, ending).await?);
-                    ended.push((claim.task.clone(), state));
-                }
+        let mut connection = self.pool.acquire().await?;
+        let mut transaction = connection.begin().await?;
+        let runs: Vec<Uuid> = endings.iter().map(|(claim, _)| claim.run_id).collect();
+        lock_all(&mut transaction, &runs).await?;
+        let taken = write_endings(&mut transaction, self.guards, endings).await?;
+        let (mut ended, mut tidings) = (judge::Ended::new(), Tidings::default());
+        for (claim, ending) in endings.iter().filter(|(claim, _)| taken.contains(&claim.attempt_id)) {
+            tidings.run(claim.run_id);
+            if let Some(state) = final_state(ending) {
+                ended.extend(left_out(&mut transaction, claim, ending).await?);
+                ended.push((claim.run_id, claim.task.clone(), state));
             }
-            said.push(taken);
         }
-        for (run_id, ended) in ended {
-            if !ended.is_empty() {
-                propagate(&mut transaction, run_id, ended).await?;
-            }
-            let holder = endings.first().map(|(claim, _)| claim.holder.as_str());
-            tell(&mut transaction, CHANNEL, Hint { run_id, holder }).await?;
+        if judge::propagate(&mut transaction, ended, &[]).await? > 0 {
+            tidings.chores();
         }
         transaction.commit().await?;
-        Ok(said)
+        let holder = endings.first().map(|(claim, _)| claim.holder.as_str());
+        tidings.tell_after(&mut connection, holder).await;
+        let said = |taken| if taken { Finished::Taken } else { Finished::Refused };
+        Ok(endings.iter().map(|(claim, _)| said(taken.contains(&claim.attempt_id))).collect())
     }
 }
 
-/// Tasks that have ended, and how.
-type Ended = Vec<(String, TaskState)>;
+/// In one order everywhere, or two who end tasks of the same runs would wait for each other.
+///
+/// The commit will not wait for the disk, unless it ends a run. What is lost with the server is lost from its end: never an ending
+/// without those before it, or a claim without what it follows from. An ending that is lost is one whose holder died before it
+/// could tell, and the task is done again when the lease ends. That a run has ended is told when the disk has it, and with it all of
+/// its tasks' ends.
+async fn lock_all(connection: &mut PgConnection, runs: &[Uuid]) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT set_config('synchronous_commit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true) FROM run WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE")
+        .bind(runs)
+        .execute(connection)
+        .await
+        .map(drop)
+}
 
 fn final_state(ending: &Ending) -> Option<TaskState> {
     match ending {
@@ -103,7 +106,7 @@ async fn left_out(
     connection: &mut PgConnection,
     claim: &Claim,
     ending: &Ending,
-) -> Result<Ended, sqlx::Error> {
+) -> Result<judge::Ended, sqlx::Error> {
     let Ending::Branched { left_out, reason, .. } = ending else { return Ok(vec![]) };
     let skipped = sqlx::query(include_str!("sql/leave_out.sql"))
         .bind(claim.run_id)
@@ -112,14 +115,18 @@ async fn left_out(
         .bind(reason)
         .fetch_all(connection)
         .await?;
-    skipped.iter().map(|row| Ok((row.try_get("name")?, TaskState::Skipped))).collect()
+    skipped.iter().map(|row| Ok((claim.run_id, row.try_get("name")?, TaskState::Skipped))).collect()
 }
 
-async fn write_ending(
-    connection: &mut PgConnection,
-    claim: &Claim,
-    ending: &Ending,
-) -> Result<Finished, sqlx::Error> {
+/// What is written of an ending.
+struct Written<'a> {
+    state: TaskState,
+    wait: Option<Duration>,
+    result: Option<serde_json::Value>,
+    reason: Option<&'a str>,
+}
+
+fn written(ending: &Ending) -> Written<'_> {
     let (state, wait, result, reason) = match ending {
         Ending::Success(result) | Ending::Branched { result, .. } => {
             (TaskState::Success, None, Some(bounded(result)), None)
@@ -133,19 +140,30 @@ async fn write_ending(
             (TaskState::Ready, Some(*look_again_in), kept.as_ref().map(bounded), Some(reason))
         }
     };
-    let taken: i64 = sqlx::query(include_str!("sql/end_task.sql"))
-        .bind(claim.run_id)
-        .bind(&claim.task)
-        .bind(claim.attempt_id)
-        .bind(state.as_str())
-        .bind(wait.map(|wait| wait.as_secs_f64()))
-        .bind(result)
-        .bind(reason)
-        .bind(matches!(ending, Ending::Deferred { .. }))
-        .fetch_one(connection)
-        .await?
-        .try_get("taken")?;
-    Ok(if taken > 0 { Finished::Taken } else { Finished::Refused })
+    Written { state, wait, result, reason: reason.map(String::as_str) }
+}
+
+/// Answers the attempts whose endings were taken.
+async fn write_endings(
+    connection: &mut PgConnection,
+    guards: Guards,
+    endings: &[(&Claim, &Ending)],
+) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+    let written: Vec<Written> = endings.iter().map(|(_, ending)| written(ending)).collect();
+    let claims = || endings.iter().map(|(claim, _)| claim);
+    let rows = sqlx::query(include_str!("sql/end_tasks.sql"))
+        .bind(claims().map(|claim| claim.run_id).collect::<Vec<_>>())
+        .bind(claims().map(|claim| claim.task.as_str()).collect::<Vec<_>>())
+        .bind(claims().map(|claim| claim.attempt_id).collect::<Vec<_>>())
+        .bind(written.iter().map(|of| of.state.as_str()).collect::<Vec<_>>())
+        .bind(written.iter().map(|of| of.wait.map(|wait| wait.as_secs_f64())).collect::<Vec<_>>())
+        .bind(written.iter().map(|of| of.result.clone()).collect::<Vec<_>>())
+        .bind(written.iter().map(|of| of.reason).collect::<Vec<_>>())
+        .bind(endings.iter().map(|(_, ending)| matches!(ending, Ending::Deferred { .. })).collect::<Vec<_>>())
+        .bind(guards.lack(Break::AnyAttempt))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(|row| row.try_get("attempt_id")).collect()
 }
 
 fn bounded(result: &serde_json::Value) -> serde_json::Value {
@@ -154,137 +172,4 @@ fn bounded(result: &serde_json::Value) -> serde_json::Value {
         return result.clone();
     }
     serde_json::json!({ "left_out": format!("the result has {bytes} bytes, more than {RESULT_BYTES_MAX}") })
-}
-
-/// Counts ended tasks on their children, judges those, and goes on with children that ended by it.
-pub(crate) async fn propagate(
-    connection: &mut PgConnection,
-    run_id: Uuid,
-    mut ended: Ended,
-) -> Result<(), sqlx::Error> {
-    let mut count = 0;
-    while let Some((task, state)) = ended.pop() {
-        count += 1;
-        map::release_after(connection, run_id, &task).await?;
-        let children = sqlx::query(include_str!("sql/count_on_children.sql"))
-            .bind(run_id)
-            .bind(&task)
-            .bind(state.as_str())
-            .fetch_all(&mut *connection)
-            .await?;
-        ended
-            .extend(judge_all(connection, run_id, &children, &format!("\"{task}\" ended as {state}")).await?);
-    }
-    let left: i32 =
-        sqlx::query("UPDATE run SET tasks_left = tasks_left - $2 WHERE id = $1 RETURNING tasks_left")
-            .bind(run_id)
-            .bind(count)
-            .fetch_one(&mut *connection)
-            .await?
-            .try_get("tasks_left")?;
-    if left <= 0 { end_if_done(connection, run_id).await } else { Ok(()) }
-}
-
-/// Counts the parents of every waiting task anew and judges it. O(tasks): for what people do, not for what tasks do.
-pub(crate) async fn settle(connection: &mut PgConnection, run_id: Uuid) -> Result<(), sqlx::Error> {
-    map::release_all(connection, run_id).await?;
-    let waiting =
-        sqlx::query(include_str!("sql/recount.sql")).bind(run_id).fetch_all(&mut *connection).await?;
-    let ended = judge_all(connection, run_id, &waiting, "what it waits for ended otherwise").await?;
-    propagate(connection, run_id, ended).await
-}
-
-/// Writes what became of waiting tasks by their rules. Answers those that ended by it.
-async fn judge_all(
-    connection: &mut PgConnection,
-    run_id: Uuid,
-    waiting: &[PgRow],
-    cause: &str,
-) -> Result<Ended, sqlx::Error> {
-    let (mut names, mut states, mut reasons, mut ended) = (vec![], vec![], vec![], vec![]);
-    for row in waiting {
-        let name: String = row.try_get("name")?;
-        let next = match judge(row)? {
-            Verdict::Wait => continue,
-            Verdict::Run => TaskState::Ready,
-            Verdict::Skipped => TaskState::Skipped,
-            Verdict::UpstreamFailed => TaskState::UpstreamFailed,
-        };
-        if next.is_final() {
-            ended.push((name.clone(), next));
-        }
-        names.push(name);
-        states.push(next.as_str());
-        reasons.push(next.is_final().then(|| cause.to_owned()));
-    }
-    if !names.is_empty() {
-        sqlx::query(include_str!("sql/apply_verdicts.sql"))
-            .bind(run_id)
-            .bind(names)
-            .bind(states)
-            .bind(reasons)
-            .execute(connection)
-            .await?;
-    }
-    Ok(ended)
-}
-
-fn judge(row: &PgRow) -> Result<Verdict, sqlx::Error> {
-    let rule: String = row.try_get("rule")?;
-    let rule: TriggerRule = serde_json::from_value(rule.into()).unwrap_or_default();
-    let parents = ParentCounts {
-        upstream: row.try_get("upstream")?,
-        success: row.try_get("success")?,
-        skipped: row.try_get("skipped")?,
-        failed: row.try_get("failed")?,
-        upstream_failed: row.try_get("upstream_failed")?,
-        removed: row.try_get("removed")?,
-        setups: row.try_get("setups")?,
-        setup_success: row.try_get("setup_success")?,
-        setup_skipped: row.try_get("setup_skipped")?,
-    };
-    Ok(rule.judge(parents))
-}
-
-/// Ends a run whose tasks have all ended: by its leaves, as Airflow does.
-pub(crate) async fn end_if_done(connection: &mut PgConnection, run_id: Uuid) -> Result<(), sqlx::Error> {
-    let ended = sqlx::query(include_str!("sql/end_run.sql"))
-        .bind(run_id)
-        .bind(RunState::Success.as_str())
-        .bind(RunState::Failed.as_str())
-        .fetch_optional(&mut *connection)
-        .await?;
-    if let Some(row) = ended {
-        let state: String = row.try_get("state")?;
-        tracing::info!(run.id = %run_id, "run ended: {state}");
-        notify_chores(connection).await?;
-    }
-    Ok(())
-}
-
-pub(crate) async fn notify(connection: &mut PgConnection, run_id: Uuid) -> Result<(), sqlx::Error> {
-    tell(connection, CHANNEL, Hint { run_id, holder: None }).await
-}
-
-/// Tells holders of the run's tasks that some are no longer theirs. Who misses it finds out when it lengthens its leases.
-pub(crate) async fn notify_stop(connection: &mut PgConnection, run_id: Uuid) -> Result<(), sqlx::Error> {
-    tell(connection, STOP_CHANNEL, run_id).await
-}
-
-/// Tells schedulers that a place is free, or a DAG due: who misses it finds out at the next tick.
-pub(crate) async fn notify_chores(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    tell(connection, CHORES_CHANNEL, "").await
-}
-
-async fn tell(
-    connection: &mut PgConnection,
-    channel: &str,
-    payload: impl ToString,
-) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT pg_notify($1, $2)")
-        .bind(channel)
-        .bind(payload.to_string())
-        .execute(connection)
-        .await
-        .map(drop)
 }

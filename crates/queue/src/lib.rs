@@ -13,14 +13,18 @@ mod dags;
 mod event;
 mod finish;
 mod hint;
+mod judge;
 mod log;
+mod make;
 mod map;
+mod months;
 mod notify;
 mod pools;
 mod read;
 mod reconcile;
 mod rescue;
 mod run;
+mod tell;
 mod why;
 
 pub use act::{ActionRow, By, Clear};
@@ -28,11 +32,11 @@ pub use after::Success;
 pub use backfill::{BackfillRow, Backfilled, Counts, NewBackfill, Reprocess, There};
 pub use chores::Chores;
 pub use claim::Claim;
-pub use dags::DagRow;
+pub use dags::{DagRow, Fired};
 pub use event::{Offsets, Place};
 pub use finish::{Ending, Finished, RESULT_BYTES_MAX};
 pub use hint::Hint;
-pub use log::{LEVELS, LOG_CHANNEL, Line, Lines, LogLine};
+pub use log::{LEVELS, LOG_CHANNEL, Line, Lines, LogLine, ansi};
 pub use map::{Expansion, Item, Items};
 pub use notify::{NOTIFICATIONS_CHANNEL, Notification, Sent};
 pub use pools::Late;
@@ -40,12 +44,14 @@ pub use read::{AttemptRow, Notice, RunRow, TaskRow, Which};
 pub use reconcile::Reconciled;
 pub use run::{Cause, NewRun, NewTask};
 
+use model::Guards;
 use postgres::PgPool;
 
 /// The queue of one metadata database. Cheap to clone.
 #[derive(Clone)]
 pub struct Queue {
     pool: PgPool,
+    guards: Guards,
 }
 
 /// The channel of the hint that a run has changed; its payload is a [`Hint`].
@@ -59,7 +65,12 @@ pub const CHORES_CHANNEL: &str = "millrace_chores";
 
 impl Queue {
     pub fn new(pool: PgPool) -> Self {
-        Self { pool }
+        Self::with_guards(pool, Guards::default())
+    }
+
+    /// A queue from which a test may have taken guards away.
+    pub fn with_guards(pool: PgPool, guards: Guards) -> Self {
+        Self { pool, guards }
     }
 
     pub fn pool(&self) -> &PgPool {

@@ -1,5 +1,7 @@
 //! The log of a task.
 
+pub mod ansi;
+
 use crate::{Claim, Queue};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -116,7 +118,7 @@ fn cut(line: &Line) -> String {
 const LEVEL_CHARS_MAX: usize = 80;
 
 fn level_of(line: &str) -> &'static str {
-    let beginning: String = line.chars().take(LEVEL_CHARS_MAX).collect();
+    let beginning: String = ansi::plain(line).chars().take(LEVEL_CHARS_MAX).collect();
     let words = beginning.split(|c: char| !c.is_ascii_alphabetic());
     let level = |word: &str| match word {
         "ERROR" | "FATAL" | "CRITICAL" | "PANIC" | "error" | "Error" => Some("error"),
@@ -167,6 +169,7 @@ mod tests {
             ("[WARN] late", "warn"),
             ("DEBUG:root:x", "debug"),
             ("5 rows, no errors", "info"),
+            ("\u{1b}[31mERROR\u{1b}[0m no", "error"),
             ("", "info"),
         ];
         for (line, expected) in cases {

@@ -3,15 +3,11 @@
 //! Such a task is claimed, and its holder makes a row for each item ([`Queue::expand`]). These are tasks as others are, and
 //! parents of the first: it waits for all of them, is claimed again, and ends as they did ([`Queue::items`]).
 
-use crate::{
-    Claim, Finished, Queue,
-    finish::{self, RESULT_BYTES_MAX},
-    read,
-    run::lock,
-};
+use crate::{Claim, Finished, Queue, finish::RESULT_BYTES_MAX, judge, read, run::lock, tell};
 use model::TaskState;
 use serde_json::Value;
 use sqlx::{PgConnection, Row, postgres::PgRow};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// The items of a task, and what each of them is made with.
@@ -69,8 +65,8 @@ impl Queue {
             return Ok(Finished::Refused);
         }
         // Parents may have ended while it was claimed: they are counted from the truth.
-        finish::settle(&mut transaction, claim.run_id).await?;
-        finish::notify(&mut transaction, claim.run_id).await?;
+        judge::settle(&mut transaction, claim.run_id).await?;
+        tell::run(&mut transaction, claim.run_id).await?;
         transaction.commit().await?;
         Ok(Finished::Taken)
     }
@@ -105,16 +101,17 @@ fn item(row: &PgRow) -> Result<Item, sqlx::Error> {
     })
 }
 
-/// Lets the next item begin where one has ended.
+/// Lets the next items begin where some have ended.
 pub(crate) async fn release_after(
     connection: &mut PgConnection,
-    run_id: Uuid,
-    ended: &str,
+    ended: &judge::Ended,
 ) -> Result<(), sqlx::Error> {
-    match pipeline::item_of(ended) {
-        Some((task, _)) => release(connection, run_id, task).await,
-        None => Ok(()),
+    let item_of = ended.iter().filter_map(|(run_id, name, _)| Some((*run_id, pipeline::item_of(name)?.0)));
+    let tasks: BTreeSet<(Uuid, &str)> = item_of.collect();
+    for (run_id, task) in tasks {
+        release(connection, run_id, task).await?;
     }
+    Ok(())
 }
 
 /// Lets items begin, of every task of the run, as far as there is room.

@@ -3,7 +3,7 @@
 //! Neither should happen: counters move with the states that they count. But a run that hangs in silence is the worst that a
 //! scheduler can do, so it is looked for, slowly.
 
-use crate::{Queue, finish, run, run::lock};
+use crate::{Queue, judge, run, run::lock, tell};
 use model::RunState;
 use sqlx::{PgConnection, Row};
 use uuid::Uuid;
@@ -77,9 +77,9 @@ async fn settle(connection: &mut PgConnection, run_id: Uuid) -> Result<(), sqlx:
     let statement = "UPDATE run SET tasks_left = (SELECT count(*) FROM task WHERE run_id = $1 AND ended_at IS NULL) WHERE id = $1 AND state = 'running'";
     let running = sqlx::query(statement).bind(run_id).execute(&mut *connection).await?.rows_affected() > 0;
     if running {
-        finish::settle(connection, run_id).await?;
+        judge::settle(connection, run_id).await?;
     }
-    finish::notify(connection, run_id).await
+    tell::run(connection, run_id).await
 }
 
 /// `the run can't go on: "b", "c" wait, nothing runs and nothing is due...`

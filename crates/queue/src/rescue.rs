@@ -1,6 +1,6 @@
 //! Tasks whose holder fell silent, and runs that take too long.
 
-use crate::{Queue, finish, run::lock};
+use crate::{Queue, judge, run::lock, tell};
 use model::{RunState, TaskState};
 use sqlx::Row;
 use uuid::Uuid;
@@ -17,7 +17,7 @@ impl Queue {
     /// A lost holder is not the task's failure, so it costs no retry; but after [`RESCUES_MAX`] times the task fails.
     pub async fn rescue(&self) -> Result<u64, sqlx::Error> {
         let lost = sqlx::query(
-            "SELECT run_id, name, holder FROM task WHERE state = 'running' AND lease_until < now() LIMIT 100",
+            "SELECT run_id, name, holder FROM task WHERE state = 'running' AND lease_until < now() ORDER BY lease_until, run_id, name LIMIT 100",
         )
         .fetch_all(&self.pool)
         .await?;
@@ -47,9 +47,12 @@ impl Queue {
             tracing::warn!(run.id = %run_id, task, "{reason}");
             let state: String = row.try_get("state")?;
             if state == TaskState::Failed.as_str() {
-                finish::propagate(&mut transaction, run_id, vec![(task, TaskState::Failed)]).await?;
+                let ended = vec![(run_id, task, TaskState::Failed)];
+                if judge::propagate(&mut transaction, ended, &[]).await? > 0 {
+                    tell::chores(&mut transaction).await?;
+                }
             }
-            finish::notify(&mut transaction, run_id).await?;
+            tell::run(&mut transaction, run_id).await?;
         }
         transaction.commit().await?;
         Ok(row.is_some().into())
@@ -78,14 +81,15 @@ impl Queue {
         Ok(ended)
     }
 
-    /// Forgets runs that ended before `days` days, and what belongs to them. Answers how many.
+    /// Forgets runs that ended before `days` days and lie in no month, and what belongs to them. Answers how many.
     pub async fn forget(&self, days: f64) -> Result<u64, sqlx::Error> {
-        let statement = "DELETE FROM run WHERE id IN (SELECT id FROM run WHERE ended_at < now() - $1 * interval '1 day' LIMIT $2)";
+        let statement = include_str!("sql/forget_runs.sql");
         let mut gone = 0;
         loop {
-            let batch = sqlx::query(statement).bind(days).bind(FORGOTTEN_AT_ONCE).execute(&self.pool).await?;
-            gone += batch.rows_affected();
-            if batch.rows_affected() < FORGOTTEN_AT_ONCE.unsigned_abs() {
+            let batch: (i64,) =
+                sqlx::query_as(statement).bind(days).bind(FORGOTTEN_AT_ONCE).fetch_one(&self.pool).await?;
+            gone += batch.0.unsigned_abs();
+            if batch.0 < FORGOTTEN_AT_ONCE {
                 break;
             }
         }

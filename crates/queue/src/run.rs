@@ -1,12 +1,12 @@
-//! Making runs, admitting them and ending them.
+//! What a run is made of, and its end before its time.
 
-use crate::{Queue, finish};
+use crate::{Queue, tell};
 use chrono::{DateTime, Utc};
-use model::{RunState, TaskState};
+use model::RunState;
 use pipeline::{Dag, param};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sqlx::{PgConnection, Row, postgres::PgRow};
+use sqlx::{PgConnection, Row};
 use uuid::Uuid;
 
 /// A run to make.
@@ -37,7 +37,7 @@ pub struct NewRun {
 }
 
 /// A task of a new run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct NewTask {
     pub name: String,
     pub kind: &'static str,
@@ -147,29 +147,6 @@ impl NewRun {
 }
 
 impl Queue {
-    /// Makes a run, or finds the one that has its key. Answers its id and whether it is new.
-    pub async fn create(&self, new: &NewRun) -> Result<(Uuid, bool), sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
-        let made = create(&mut transaction, new).await?;
-        transaction.commit().await?;
-        Ok(made)
-    }
-
-    /// Starts queued runs of a DAG as far as `max_active_runs` allows. Answers how many.
-    pub async fn admit(&self, dag: &str, max_active_runs: i64) -> Result<u64, sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
-        let admitted = admit(&mut transaction, dag, max_active_runs).await?;
-        transaction.commit().await?;
-        Ok(admitted)
-    }
-
-    /// DAGs with queued runs: name, the pipeline and version of the oldest of them, and whether these are of a backfill.
-    pub async fn waiting_dags(&self) -> Result<Vec<(String, String, String, bool)>, sqlx::Error> {
-        let statement = "SELECT DISTINCT ON (dag, backfill IS NOT NULL) dag, pipeline, hash, backfill IS NOT NULL FROM run \
-             WHERE state = 'queued' ORDER BY dag, backfill IS NOT NULL, logical_at, made_at";
-        sqlx::query_as(statement).fetch_all(&self.pool).await
-    }
-
     /// Ends an open run before its time: tasks that have not ended are removed, and answers that still come are refused.
     pub async fn end(&self, run_id: Uuid, state: RunState, reason: &str) -> Result<bool, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
@@ -198,9 +175,9 @@ pub(crate) async fn end(
         .bind(reason)
         .execute(&mut *connection)
         .await?;
-    finish::notify(connection, run_id).await?;
-    finish::notify_stop(connection, run_id).await?;
-    finish::notify_chores(connection).await?;
+    tell::run(connection, run_id).await?;
+    tell::stop(connection, run_id).await?;
+    tell::chores(connection).await?;
     row.try_get("dag").map(Some)
 }
 
@@ -214,48 +191,6 @@ pub(crate) async fn lock(connection: &mut PgConnection, run_id: Uuid) -> Result<
         .map(drop)
 }
 
-pub(crate) async fn create(connection: &mut PgConnection, new: &NewRun) -> Result<(Uuid, bool), sqlx::Error> {
-    let id = Uuid::now_v7();
-    let fresh = sqlx::query("INSERT INTO run_key (key, run_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-        .bind(&new.key)
-        .bind(id)
-        .execute(&mut *connection)
-        .await?
-        .rows_affected()
-        > 0;
-    if !fresh {
-        let known = sqlx::query("SELECT run_id FROM run_key WHERE key = $1")
-            .bind(&new.key)
-            .fetch_one(connection)
-            .await?;
-        return Ok((known.try_get("run_id")?, false));
-    }
-    sqlx::query(include_str!("sql/insert_run.sql"))
-        .bind(id)
-        .bind(&new.dag)
-        .bind(&new.pipeline)
-        .bind(&new.hash)
-        .bind(new.logical_at)
-        .bind(new.cause.as_str())
-        .bind(new.tasks.len() as i32)
-        .bind(Value::Object(new.params.clone()))
-        .bind(new.max_active_runs as i32)
-        .bind(new.timeout_seconds)
-        .bind(new.expected_in_seconds)
-        .bind(new.interval.map(|(from, _)| from))
-        .bind(new.interval.map(|(_, to)| to))
-        .bind(&new.event)
-        .execute(&mut *connection)
-        .await?;
-    insert_tasks(connection, &[id], new).await?;
-    match &new.skipped {
-        Some(reason) => skip(connection, id, reason).await?,
-        None => drop(admit(connection, &new.dag, new.max_active_runs).await?),
-    }
-    finish::notify(connection, id).await?;
-    Ok((id, true))
-}
-
 /// Tells a run that it is too late for, instead of starting it.
 pub(crate) async fn skip(
     connection: &mut PgConnection,
@@ -264,51 +199,4 @@ pub(crate) async fn skip(
 ) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE run SET stale = true WHERE id = $1").bind(run_id).execute(&mut *connection).await?;
     end(connection, run_id, RunState::Cancelled, reason).await.map(drop)
-}
-
-/// Makes the tasks of `new` in each of these runs.
-pub(crate) async fn insert_tasks(
-    connection: &mut PgConnection,
-    run_ids: &[Uuid],
-    new: &NewRun,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(include_str!("sql/insert_tasks.sql"))
-        .bind(run_ids)
-        .bind(&new.dag)
-        .bind(TaskState::Waiting.as_str())
-        .bind(new.max_active_tasks)
-        .bind(serde_json::to_value(&new.tasks).unwrap_or_default())
-        .execute(connection)
-        .await
-        .map(drop)
-}
-
-async fn admit(connection: &mut PgConnection, dag: &str, max_active_runs: i64) -> Result<u64, sqlx::Error> {
-    // Two schedulers that admit at once must not both see the last free place.
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('admit ' || $1))")
-        .bind(dag)
-        .execute(&mut *connection)
-        .await?;
-    let admitted = sqlx::query(include_str!("sql/admit.sql"))
-        .bind(dag)
-        .bind(max_active_runs)
-        .fetch_all(&mut *connection)
-        .await?;
-    begin(connection, &admitted).await?;
-    Ok(admitted.len() as u64)
-}
-
-/// Makes ready what may begin in runs that were admitted: rows of `id`, and whether it was `again`.
-pub(crate) async fn begin(connection: &mut PgConnection, admitted: &[PgRow]) -> Result<(), sqlx::Error> {
-    for row in admitted {
-        let run_id: Uuid = row.try_get("id")?;
-        sqlx::query(include_str!("sql/ready_roots.sql")).bind(run_id).execute(&mut *connection).await?;
-        if row.try_get("again")? {
-            // A cleared run goes on in its middle.
-            finish::settle(connection, run_id).await?;
-        }
-        finish::end_if_done(connection, run_id).await?;
-        finish::notify(connection, run_id).await?;
-    }
-    Ok(())
 }

@@ -1,15 +1,27 @@
 //! `config/scheduler.toml`
 
-use crate::notify::Channel;
+use crate::{lineage, notify::Channel};
 use model::Secret;
 use serde::Deserialize;
 use service::settings::{Cassandra, Kafka, Postgres};
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+/// What a scheduler's process does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Everything.
+    All,
+    /// Claims and runs tasks, on whatever machine; others publish, make runs and show.
+    Executor,
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub listen: String,
+    /// What this process does.
+    pub role: Role,
     /// Names besides localhost under which people open the page.
     pub allowed_hosts: Vec<String>,
     /// Where `pipelines/` is.
@@ -39,6 +51,8 @@ pub struct Config {
     /// Who is told of runs, by the name that DAGs use: `notify = ["NAME"]`.
     #[serde(default)]
     pub notifications: BTreeMap<String, Channel>,
+    /// Where OpenLineage events go.
+    pub lineage: lineage::Settings,
     pub kafka: Kafka,
     pub postgres: Postgres,
     pub analytics: Postgres,

@@ -2,9 +2,8 @@
 
 use crate::{Config, after, outside::Outside};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use futures::{TryStreamExt, stream};
 use pipeline::Dag;
-use queue::{Cause, DagRow, NewRun};
+use queue::{Cause, DagRow, Fired, NewRun};
 use schedule::{Due, History, Planned};
 use service::Service;
 use std::time::Duration;
@@ -12,8 +11,9 @@ use std::time::Duration;
 /// Does what there is to do until the process is to end.
 pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> anyhow::Result<()> {
     let [mut hints] = postgres::listen(outside.queue.pool(), [queue::CHORES_CHANNEL]);
+    let mut by_hint = false;
     while !service.shutdown.is_cancelled() {
-        let next_in = match postgres::answered(round(outside)).await {
+        let next_in = match postgres::answered(round(outside, by_hint)).await {
             Ok(next_in) => {
                 service.health.good("schedule");
                 next_in
@@ -24,8 +24,8 @@ pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> an
             }
         };
         tokio::select! {
-            () = hints.next() => {}
-            () = tokio::time::sleep(next_in.map_or(config.tick, |next_in| next_in.min(config.tick))) => {}
+            () = hints.next() => by_hint = true,
+            () = tokio::time::sleep(next_in.map_or(config.tick, |next_in| next_in.min(config.tick))) => by_hint = false,
             () = service.shutdown.cancelled() => {}
         }
     }
@@ -33,7 +33,7 @@ pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> an
 }
 
 /// Answers how long it is until a DAG is due.
-async fn round(outside: &Outside) -> Result<Option<Duration>, sqlx::Error> {
+async fn round(outside: &Outside, by_hint: bool) -> Result<Option<Duration>, sqlx::Error> {
     let mut chores = outside.queue.chores().await?;
     while chores.due {
         fire(outside).await?;
@@ -51,6 +51,10 @@ async fn round(outside: &Outside) -> Result<Option<Duration>, sqlx::Error> {
     if chores.queued {
         admit_waiting(outside).await?;
     }
+    // Who is told of each change is told of tasks too; on its own clock, it looks for what nobody was told of.
+    if chores.ready && !by_hint {
+        outside.ready.notify_one();
+    }
     if chores.late {
         for late in outside.queue.tell_late().await? {
             tracing::warn!(run.id = %late.run_id, task = late.task, "{}", late.text);
@@ -59,25 +63,31 @@ async fn round(outside: &Outside) -> Result<Option<Duration>, sqlx::Error> {
     Ok(chores.next_in)
 }
 
-/// DAGs that are fired at once: a commit waits for the disk, and several wait together.
-const FIRED_AT_ONCE: usize = 4;
+/// DAGs whose runs are made in one transaction: a commit waits for the disk, and they wait together. It holds their rows, so it must
+/// not be long.
+const FIRED_TOGETHER: usize = 250;
 
 async fn fire(outside: &Outside) -> Result<(), sqlx::Error> {
     let (dags, now) = outside.queue.due().await?;
-    stream::iter(dags.iter().map(Ok))
-        .try_for_each_concurrent(FIRED_AT_ONCE, |row| fire_one(outside, row, now))
-        .await
+    for dags in dags.chunks(FIRED_TOGETHER) {
+        let mut fired = vec![];
+        for dag in dags {
+            fired.push(look(outside, dag, now).await);
+        }
+        outside.queue.fire_all(&fired).await?;
+    }
+    Ok(())
 }
 
-async fn fire_one(outside: &Outside, row: &DagRow, now: DateTime<Utc>) -> Result<(), sqlx::Error> {
-    let (runs, next) = match outside.version(&row.pipeline, &row.hash).await {
+async fn look<'a>(outside: &Outside, row: &'a DagRow, now: DateTime<Utc>) -> Fired<'a> {
+    let (runs, next_at) = match outside.version(&row.pipeline, &row.hash).await {
         Ok(pipeline) => pipeline.dags.get(&row.name).map_or((vec![], None), |dag| plan(row, dag, now)),
         Err(reason) => {
             tracing::warn!(dag = row.name, "{reason}");
             (vec![], Some(now + UNREADABLE))
         }
     };
-    outside.queue.fire(row, &runs, next).await.map(drop)
+    Fired { dag: row, runs, next_at }
 }
 
 /// A version that can't be read now is looked at again after so long.

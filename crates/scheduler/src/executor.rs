@@ -1,11 +1,15 @@
 //! Claims ready tasks and runs them, as many at once as are allowed.
 
-mod finisher;
-
-use crate::{Config, foreach, mask::Mask, outside::Outside, run, template};
-use finisher::Finisher;
+use crate::{
+    Config, Role, foreach,
+    lineage::Lineage,
+    mask::Mask,
+    outside::Outside,
+    run, template,
+    together::{Together, together},
+};
 use pipeline::{Pipeline, Task, item_of};
-use queue::{Claim, Ending, Finished, TaskRow};
+use queue::{Claim, Ending, Finished, Queue, TaskRow};
 use service::{CancellationToken, Service};
 use std::{
     collections::HashMap,
@@ -15,29 +19,51 @@ use std::{
 use tokio::task::{Id, JoinError, JoinSet};
 use uuid::Uuid;
 
-/// Ready tasks are looked for so often when no hint comes: one may be lost.
+/// Ready tasks are looked for so often where no hint comes, and where nobody looks for them beside this: a hint may be lost.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// The same beside the chores, which say each second whether any task waits.
+const LOOK_BESIDE: Duration = Duration::from_secs(10);
 /// Clocks differ by the way of an answer: what is due in no time is looked for a moment later.
 const LOOK_AGAIN_MIN: Duration = Duration::from_millis(5);
 
 /// What runs here, by the task of the runtime: a claim's attempt, and how to stop it.
 type Held = HashMap<Id, (Uuid, CancellationToken)>;
 
+/// Where endings are handed in: those that come while a commit waits for the disk go together into the next one.
+type Finisher = Together<(Claim, Ending), Finished>;
+
+/// What each task that runs here is attended with.
+#[derive(Clone)]
+struct Desk {
+    outside: Outside,
+    finisher: Finisher,
+    lineage: Lineage,
+}
+
 /// Runs tasks until the process is to end. What is running then is given back at once.
-pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> anyhow::Result<()> {
+pub async fn follow(
+    service: &Service,
+    config: &Config,
+    outside: &Outside,
+    lineage: Lineage,
+) -> anyhow::Result<()> {
     let (mut running, mut held) = (JoinSet::new(), Held::new());
-    let (finisher, finishing) = Finisher::start(outside.queue.clone());
+    let (finisher, endings) = together();
+    let queue = outside.queue.clone();
+    let finishing = tokio::spawn(endings.run(move |asked| finish(queue.clone(), asked)));
+    let desk = Desk { outside: outside.clone(), finisher, lineage };
     let channels = [queue::CHANNEL, queue::STOP_CHANNEL];
     let [mut hints, mut stops] = postgres::listen(outside.queue.pool(), channels);
     let mut renewed = Instant::now();
+    let longest = if config.role == Role::All { LOOK_BESIDE } else { LOOK_AGAIN };
     while !service.shutdown.is_cancelled() {
         while let Some(ended) = running.try_join_next_with_id() {
             forget(ended, &mut held);
         }
-        let pause = match claim(service, config, outside, &finisher, &mut running, &mut held).await {
+        let pause = match claim(service, config, &desk, &mut running, &mut held).await {
             Ok(next) => {
                 service.health.good("queue");
-                next.unwrap_or(LOOK_AGAIN).clamp(LOOK_AGAIN_MIN, LOOK_AGAIN)
+                next.unwrap_or(longest).clamp(LOOK_AGAIN_MIN, longest)
             }
             Err(cause) => {
                 service.health.bad("queue", format!("tasks can't be claimed: {cause}"));
@@ -49,6 +75,9 @@ pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> an
             // After an answer of its own it looks anyway.
             () = hints.next_where(|text| queue::Hint::parse(text).is_none_or(|hint| hint.holder != Some(&service.name))) => {}
             () = stops.next() => taken = true,
+            () = outside.ready.notified() => {}
+            // Leases end while nothing happens, too.
+            () = tokio::time::sleep(config.lease / 3), if !held.is_empty() => {}
             // Its children are ready now: they wait for no hint.
             Some(ended) = running.join_next_with_id() => forget(ended, &mut held),
             () = tokio::time::sleep(pause) => {}
@@ -60,11 +89,16 @@ pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> an
         }
     }
     running.shutdown().await;
-    drop(finisher);
+    drop(desk);
     finishing.await?;
     let given_back: Vec<Uuid> = held.into_values().map(|(attempt_id, _)| attempt_id).collect();
     postgres::answered(outside.queue.give_back(&given_back)).await?;
     Ok(())
+}
+
+async fn finish(queue: Queue, asked: Vec<(Claim, Ending)>) -> Result<Vec<Finished>, sqlx::Error> {
+    let endings: Vec<(&Claim, &Ending)> = asked.iter().map(|(claim, ending)| (claim, ending)).collect();
+    queue.finish_all(&endings).await
 }
 
 /// One that panicked too: its lease ends, and it counts as a lost holder.
@@ -76,8 +110,7 @@ fn forget(ended: Result<(Id, ()), JoinError>, held: &mut Held) {
 async fn claim(
     service: &Service,
     config: &Config,
-    outside: &Outside,
-    finisher: &Finisher,
+    desk: &Desk,
     running: &mut JoinSet<()>,
     held: &mut Held,
 ) -> Result<Option<Duration>, sqlx::Error> {
@@ -85,12 +118,12 @@ async fn claim(
     if free == 0 {
         return Ok(None);
     }
-    let asked = outside.queue.claim_or_when(&service.name, config.lease, free as i64);
+    let asked = desk.outside.queue.claim_or_when(&service.name, config.lease, free as i64);
     let (claims, next) = postgres::answered(asked).await?;
     for claim in claims {
         let (attempt_id, stop) = (claim.attempt_id, CancellationToken::new());
-        let (outside, finisher, stopped) = (outside.clone(), finisher.clone(), stop.clone());
-        let handle = running.spawn(async move { attend(&outside, &finisher, &claim, &stopped).await });
+        let (desk, stopped) = (desk.clone(), stop.clone());
+        let handle = running.spawn(async move { attend(&desk, &claim, &stopped).await });
         held.insert(handle.id(), (attempt_id, stop));
     }
     Ok(next)
@@ -112,8 +145,9 @@ async fn renew(config: &Config, outside: &Outside, held: &mut Held) {
 }
 
 /// Runs one claim to its ending and writes that.
-async fn attend(outside: &Outside, finisher: &Finisher, claim: &Claim, stop: &CancellationToken) {
-    let ending = match work(outside, claim, stop).await {
+async fn attend(desk: &Desk, claim: &Claim, stop: &CancellationToken) {
+    let outside = &desk.outside;
+    let ending = match work(desk, claim, stop).await {
         None => return,
         Some(Ending::Success(result)) => Ending::Success(outside.results.keep(claim, result).await),
         Some(other) => other,
@@ -124,8 +158,8 @@ async fn attend(outside: &Outside, finisher: &Finisher, claim: &Claim, stop: &Ca
     if let Ending::Failed { reason, .. } = &ending {
         run::log(outside, claim, &format!("failed: {reason}")).await;
     }
-    match finisher.finish(claim, ending).await {
-        Ok(Finished::Taken) => {}
+    match desk.finisher.write((claim.clone(), ending.clone())).await {
+        Ok(Finished::Taken) => desk.lineage.ends(claim, &ending),
         Ok(Finished::Refused) => {
             tracing::warn!(run.id = %claim.run_id, task = claim.task, "its result came too late and was refused")
         }
@@ -148,10 +182,13 @@ struct Prepared {
 }
 
 /// No ending: the task has made its items, and waits for them.
-async fn work(outside: &Outside, claim: &Claim, stop: &CancellationToken) -> Option<Ending> {
-    match prepare(outside, claim).await {
+async fn work(desk: &Desk, claim: &Claim, stop: &CancellationToken) -> Option<Ending> {
+    match prepare(&desk.outside, claim).await {
         Ok(prepared) => {
-            let ending = begin(outside, claim, &prepared, stop).await;
+            if let Ok(task) = find(&prepared.pipeline, claim, &prepared.name) {
+                desk.lineage.begins(claim, task);
+            }
+            let ending = begin(&desk.outside, claim, &prepared, stop).await;
             ending.map(|ending| prepared.mask.ending(ending))
         }
         Err(reason) => Some(Ending::Failed { reason, retry_in: None }),

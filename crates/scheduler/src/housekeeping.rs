@@ -13,12 +13,19 @@ const HOURLY: &str = "0 5 * * * *";
 
 /// Ticks until the process is to end.
 pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> anyhow::Result<()> {
+    make_months(&outside.queue).await;
     let mut ticks = JobScheduler::new().await?;
     let (queue, days) = (outside.queue.clone(), config.keep_runs.as_secs_f64() / 86_400.0);
     let results = outside.results.clone();
     let forget = Job::new_async(HOURLY, move |_, _| {
         let (queue, results) = (queue.clone(), results.clone());
         Box::pin(async move {
+            make_months(&queue).await;
+            match queue.forget_months(days).await {
+                Ok(months) if months.is_empty() => {}
+                Ok(months) => tracing::info!("forgot the runs of {}", months.join(", ")),
+                Err(cause) => tracing::warn!("old months were not forgotten: {cause}"),
+            }
             match queue.forget(days).await {
                 Ok(0) => {}
                 Ok(runs) => tracing::info!("forgot {runs} runs that ended more than {days} days ago"),
@@ -34,6 +41,13 @@ pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> an
     service.shutdown.cancelled().await;
     ticks.shutdown().await?;
     Ok(())
+}
+
+/// Without a month of its own, what runs is kept all the same, and forgotten more slowly.
+async fn make_months(queue: &Queue) {
+    if let Err(cause) = postgres::answered(queue.make_months(chrono::Utc::now())).await {
+        tracing::warn!("this month and the next were not made: {cause}");
+    }
 }
 
 /// A run that has a file has had its row for long: where there is none, it was forgotten.

@@ -1,21 +1,24 @@
 //! What tasks reach: databases, Kafka, the fetcher, any URL.
 
-use crate::{Config, named::Places, results::Results, watched::Watched};
+use crate::{Config, named::Places, results::Results, together::Together, watched::Watched};
 use cassandra::{Cassandra, CassandraError};
 use kafka::{Cluster, KafkaError, Sender};
 use pipeline::Pipeline;
-use queue::Queue;
+use queue::{By, NewRun, Queue};
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
+use uuid::Uuid;
 
 /// Connections are made when they are first needed: a scheduler is of use while Cassandra is away.
 #[derive(Clone)]
 pub struct Outside {
     pub queue: Queue,
+    /// Runs that are asked for at the same time are made together.
+    pub triggers: Together<(NewRun, By), (Uuid, bool)>,
     /// Connections and variables.
     pub named: Places,
     pub cluster: Cluster,
@@ -24,6 +27,8 @@ pub struct Outside {
     pub results: Results,
     /// Tasks whose pages were opened.
     pub watched: Watched,
+    /// Tells the executor of this process that tasks wait.
+    pub ready: Arc<Notify>,
     analytics_settings: service::settings::Postgres,
     cassandra_hosts: String,
     sender: Arc<OnceLock<Sender>>,
@@ -37,9 +42,15 @@ const CONNECT_MAX: Duration = Duration::from_secs(5);
 const VERSIONS_MAX: usize = 100;
 
 impl Outside {
-    pub fn new(config: &Config, queue: Queue, named: Places) -> anyhow::Result<Self> {
+    pub fn new(
+        config: &Config,
+        queue: Queue,
+        named: Places,
+        triggers: Together<(NewRun, By), (Uuid, bool)>,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             queue,
+            triggers,
             named,
             cluster: Cluster::new(&config.kafka.bootstrap),
             // How long an answer may take is each task's timeout.
@@ -47,6 +58,7 @@ impl Outside {
             fetcher_url: config.fetcher_url.clone(),
             results: Results::new(&config.state_dir),
             watched: Watched::default(),
+            ready: Arc::default(),
             analytics_settings: config.analytics.clone(),
             cassandra_hosts: config.cassandra.hosts.clone(),
             sender: Arc::default(),
@@ -106,11 +118,13 @@ impl Outside {
         Self {
             named: Places::new(HashMap::new(), std::path::Path::new("nowhere"), None, pool.clone()),
             queue: Queue::new(pool),
+            triggers: crate::together::together().0,
             cluster: Cluster::new("127.0.0.1:1"),
             http: reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_MAX).build().unwrap(),
             fetcher_url: String::new(),
             results: Results::default(),
             watched: Watched::default(),
+            ready: Arc::default(),
             analytics_settings: settings(url),
             cassandra_hosts: String::new(),
             sender: Arc::default(),

@@ -91,8 +91,7 @@ impl IntoResponse for Trouble {
 }
 
 async fn find_dag(outside: &Outside, name: &str) -> Result<queue::DagRow, Trouble> {
-    let found = outside.queue.dags().await?.into_iter().find(|dag| dag.name == name);
-    found.ok_or_else(|| Trouble::missing(format!("DAG \"{name}\"")))
+    outside.queue.dag(name).await?.ok_or_else(|| Trouble::missing(format!("DAG \"{name}\"")))
 }
 
 /// A run's or task's state as a badge.

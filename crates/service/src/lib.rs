@@ -33,6 +33,9 @@ pub struct Service {
 /// How long a process may take to end after SIGTERM before it is ended by force: the same bound as the README's.
 const STOP_MAX: Duration = Duration::from_secs(9);
 
+/// A setting that the command line has too: its key, and what it says.
+pub type Flag = (&'static str, &'static str);
+
 /// Runs a process from its command line to its exit code: 0 ended in order, 1 failed, 2 wrong input.
 pub fn main<C, F, R>(process: &str, run: F) -> ExitCode
 where
@@ -40,10 +43,21 @@ where
     F: FnOnce(Service, C) -> R,
     R: Future<Output = anyhow::Result<()>>,
 {
+    main_with(process, &[], run)
+}
+
+/// The same for a process with settings that may stand on its command line.
+pub fn main_with<C, F, R>(process: &str, flags: &[Flag], run: F) -> ExitCode
+where
+    C: DeserializeOwned,
+    F: FnOnce(Service, C) -> R,
+    R: Future<Output = anyhow::Result<()>>,
+{
     // Without it the first TLS client panics: reqwest is built without a provider of its own.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let arguments = Arguments::parse(process);
-    let variables = config::environment();
+    let arguments = Arguments::parse(process, flags);
+    let mut variables = config::environment();
+    variables.extend(arguments.flags);
     let loaded = config::load::<C>(&arguments.config, &variables);
     let (name, loaded) = match loaded.and_then(|loaded| Ok((config::name(process, &variables)?, loaded))) {
         Ok(found) => found,
@@ -87,6 +101,8 @@ fn guards() -> Result<Guards, String> {
 
 struct Arguments {
     config: PathBuf,
+    /// Given settings, by the names of their variables.
+    flags: Vec<(String, String)>,
     asked: Asked,
 }
 
@@ -97,7 +113,7 @@ enum Asked {
 }
 
 impl Arguments {
-    fn parse(process: &str) -> Self {
+    fn parse(process: &str, flags: &[Flag]) -> Self {
         use clap::{Arg, Command, value_parser};
         let config = Arg::new("config")
             .long("config")
@@ -107,6 +123,7 @@ impl Arguments {
             .version(env!("CARGO_PKG_VERSION"))
             .about(format!("{process}: a process of Millrace. Settings come from the file, then from MILLRACE_* variables."))
             .arg(config.default_value(format!("config/{process}.toml")).global(true))
+            .args(flags.iter().map(|(key, help)| Arg::new(*key).long(*key).help(*help)))
             .subcommand(Command::new("health").about("Asks the running process whether it is ready; exit code 0 or 1"))
             .subcommand(Command::new("check-config").about("Reads the configuration and does nothing else; exit code 0 or 2"))
             .get_matches();
@@ -116,7 +133,11 @@ impl Arguments {
             Some("check-config") => Asked::CheckConfig,
             _ => Asked::Run,
         };
-        Self { config, asked }
+        let given = |key: &str| {
+            Some((format!("MILLRACE_{}", key.to_uppercase()), found.get_one::<String>(key)?.clone()))
+        };
+        let flags = flags.iter().filter_map(|(key, _)| given(key)).collect();
+        Self { config, flags, asked }
     }
 }
 

@@ -5,6 +5,7 @@ SELECT
     EXISTS (SELECT FROM task WHERE state = 'running' AND lease_until < now()) AS lost,
     EXISTS (SELECT FROM run WHERE state IN ('queued', 'running') AND deadline < now()) AS overdue,
     EXISTS (SELECT FROM run WHERE state = 'queued') AS queued,
+    EXISTS (SELECT FROM task WHERE state IN ('ready', 'retrying') AND ready_at <= now()) AS ready,
     EXISTS (SELECT FROM run WHERE late_told_at IS NULL AND expected_by < now() AND ended_at IS NULL)
         OR EXISTS (SELECT FROM task WHERE late_told_at IS NULL AND expected_by < now() AND ended_at IS NULL) AS late,
     (SELECT extract(epoch FROM min(next_at) - clock_timestamp())::float8 FROM dag

@@ -42,9 +42,12 @@ WITH RECURSIVE lane AS (
     ORDER BY priority DESC, turn, ready_at, run_id, name
     LIMIT $1
 ), locked AS (
-    SELECT t.run_id, t.name FROM task t JOIN chosen c ON c.run_id = t.run_id AND c.name = t.name
-    WHERE t.state IN ('ready', 'retrying')
-    FOR UPDATE OF t SKIP LOCKED
+    -- One by one, by their key: a join would look at all that is ready.
+    SELECT t.run_id, t.name FROM chosen c CROSS JOIN LATERAL (
+        SELECT run_id, name FROM task
+        WHERE run_id = c.run_id AND name = c.name AND state IN ('ready', 'retrying')
+        FOR UPDATE SKIP LOCKED
+    ) t
 ), claimed AS (
     UPDATE task t SET
         state = 'running', attempt_id = gen_random_uuid(), holder = $3, lease_until = now() + $2 * interval '1 second',
@@ -53,15 +56,18 @@ WITH RECURSIVE lane AS (
         deferred = false
     FROM locked l
     WHERE t.run_id = l.run_id AND t.name = l.name
-    RETURNING t.run_id, t.name, t.attempt_id, t.attempt, t.tries_before, t.started_at, t.result
+    RETURNING t.run_id, t.name, t.attempt_id, t.attempt, t.tries_before, t.rescues, t.started_at, t.result
 ), begun AS (
     -- Looks of one try share its row: the first look makes it.
     INSERT INTO attempt (attempt_id, run_id, task, attempt, state, started_at)
     SELECT attempt_id, run_id, name, attempt, 'running', started_at FROM claimed c
     WHERE NOT EXISTS (SELECT FROM attempt a WHERE a.run_id = c.run_id AND a.task = c.name AND a.attempt = c.attempt)
 )
-SELECT c.run_id, c.name, c.attempt_id, c.attempt, c.tries_before, r.dag, r.pipeline, r.hash, r.logical_at,
+SELECT c.run_id, c.name, c.attempt_id, c.attempt,
+    -- Neither those of before it was cleared, nor those whose holders fell silent.
+    c.attempt - c.tries_before - c.rescues AS tries, r.dag, r.pipeline, r.hash, r.logical_at,
     coalesce(r.started_at, r.made_at) AS run_started_at,
-    extract(epoch FROM clock_timestamp() - c.started_at)::float8 AS age, c.result AS kept, r.params,
+    extract(epoch FROM clock_timestamp() - c.started_at)::float8 AS age,
+    c.started_at = now() AS first_look, c.result AS kept, r.params,
     coalesce(r.interval_start, r.logical_at) AS interval_start, coalesce(r.interval_end, r.logical_at) AS interval_end
 FROM claimed c JOIN run r ON r.id = c.run_id

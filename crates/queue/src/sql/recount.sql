@@ -19,5 +19,5 @@ FROM (
     GROUP BY child.name
 ) c
 WHERE t.run_id = $1 AND t.name = c.name
-RETURNING t.name, t.rule, t.upstream, t.success, t.skipped, t.failed, t.upstream_failed, t.removed,
+RETURNING t.run_id, t.name, t.state, 'what it waits for ended otherwise' AS cause, t.rule, t.upstream, t.success, t.skipped, t.failed, t.upstream_failed, t.removed,
     t.setups, t.setup_success, t.setup_skipped

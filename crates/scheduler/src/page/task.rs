@@ -7,7 +7,7 @@ use axum::{
     response::Response,
 };
 use maud::{Markup, html};
-use queue::{AttemptRow, Item, LogLine};
+use queue::{AttemptRow, Item, LogLine, ansi};
 use uuid::Uuid;
 
 /// More are read by REST.
@@ -104,17 +104,41 @@ fn text(lines: &[LogLine]) -> Markup {
     if lines.is_empty() {
         return html! { p class="muted" { "The task has logged nothing." } };
     }
-    let text: Vec<String> = lines
-        .iter()
-        .map(|line| {
-            format!(
-                "{}  try {}  {:5}  {}",
-                line.at.format("%H:%M:%S%.3f"),
-                line.attempt,
-                line.level,
-                line.line
-            )
-        })
-        .collect();
-    web::code(&text.join("\n"))
+    html! {
+        pre tabindex="0" { code {
+            @for line in lines {
+                (format!("{}  try {}  {:5}  ", line.at.format("%H:%M:%S%.3f"), line.attempt, line.level))
+                @for span in ansi::spans(&line.line) { (coloured(&span)) }
+                "\n"
+            }
+        } }
+    }
+}
+
+/// As the program wanted it to look.
+fn coloured(span: &ansi::Span<'_>) -> Markup {
+    let colour = span.colour.map(|colour| format!("ansi-{colour}"));
+    let classes: Vec<String> = colour.into_iter().chain(span.bold.then(|| "ansi-bold".to_owned())).collect();
+    html! {
+        @if classes.is_empty() { (span.text) } @else { span class=(classes.join(" ")) { (span.text) } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_shown_in_its_colours_and_as_text() {
+        let line = LogLine {
+            id: 1,
+            attempt: 1,
+            at: "2026-03-01T12:00:00Z".parse().unwrap(),
+            level: "error".into(),
+            line: "\u{1b}[1;31mERROR\u{1b}[0m <b>no</b>".into(),
+        };
+        let shown = text(&[line]).into_string();
+        let expected = "12:00:00.000  try 1  error  <span class=\"ansi-red ansi-bold\">ERROR</span> &lt;b&gt;no&lt;/b&gt;\n";
+        assert!(shown.contains(expected), "{shown}");
+    }
 }

@@ -16,6 +16,7 @@ fn claim() -> Claim {
         interval: (now, now),
         params: Value::Null,
         run_started_at: now,
+        first_look: true,
         age: Duration::ZERO,
         kept: None,
     }

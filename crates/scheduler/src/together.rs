@@ -1,0 +1,75 @@
+//! Writes that are asked for while a commit waits for the disk go together into the next one.
+
+use std::future::Future;
+use tokio::sync::{mpsc, oneshot};
+
+/// In one transaction. It holds locks, so it must not be long.
+const TOGETHER_MAX: usize = 64;
+
+type Said<T> = Result<T, sqlx::Error>;
+type Asked<A, T> = (A, oneshot::Sender<Said<T>>);
+
+/// Where writes are handed in. Cheap to clone.
+pub struct Together<A, T>(mpsc::Sender<Asked<A, T>>);
+
+impl<A, T> Clone for Together<A, T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+/// Who writes what was handed in.
+pub struct Writer<A, T>(mpsc::Receiver<Asked<A, T>>);
+
+/// Both ends.
+pub fn together<A, T>() -> (Together<A, T>, Writer<A, T>) {
+    // Who hands in waits for an answer.
+    let (sender, asked) = mpsc::channel(TOGETHER_MAX);
+    (Together(sender), Writer(asked))
+}
+
+impl<A, T> Together<A, T> {
+    /// Answers when it is written.
+    pub async fn write(&self, asked: A) -> Said<T> {
+        let (answer, said) = oneshot::channel();
+        // Who writes is gone only when the process ends.
+        self.0.send((asked, answer)).await.map_err(|_| sqlx::Error::WorkerCrashed)?;
+        said.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+    }
+}
+
+impl<A, T> Writer<A, T> {
+    /// Writes until all that hand in are gone. `write` writes all or none, and answers in their order.
+    pub async fn run<W>(mut self, write: impl Fn(Vec<A>) -> W)
+    where
+        A: Clone,
+        W: Future<Output = Result<Vec<T>, sqlx::Error>>,
+    {
+        let mut together = Vec::with_capacity(TOGETHER_MAX);
+        while self.0.recv_many(&mut together, TOGETHER_MAX).await > 0 {
+            let (asked, answers): (Vec<A>, Vec<_>) = together.drain(..).unzip();
+            let said = match postgres::answered(write(asked.clone())).await {
+                Ok(said) => said.into_iter().map(Ok).collect(),
+                Err(cause) if answers.len() == 1 => vec![Err(cause)],
+                // One that the database refuses must not keep the others from their end.
+                Err(_) => one_by_one(&write, asked).await,
+            };
+            for (answer, said) in answers.into_iter().zip(said) {
+                // Who was stopped meanwhile does not wait for it.
+                let _ = answer.send(said);
+            }
+        }
+    }
+}
+
+async fn one_by_one<A, T, W>(write: &impl Fn(Vec<A>) -> W, asked: Vec<A>) -> Vec<Said<T>>
+where
+    W: Future<Output = Result<Vec<T>, sqlx::Error>>,
+{
+    let mut said = vec![];
+    for one in asked {
+        let answer = postgres::answered(write(vec![one])).await;
+        said.push(answer.and_then(|mut answers| answers.pop().ok_or(sqlx::Error::RowNotFound)));
+    }
+    said
+}
