@@ -24,8 +24,8 @@ pub async fn migrate(pool: &PgPool) -> Result<(), PostgresError> {
     let migrations = MIGRATIONS.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
-    Migrator::with_migrations(migrations.into())
-        .run(pool)
-        .await
-        .map_err(|cause| PostgresError::Migration(cause.to_string()))
+    let mut migrator = Migrator::with_migrations(migrations.into());
+    // While a new version is brought in, a process of the old one may start beside it: the schema is further than it knows.
+    migrator.set_ignore_missing(true);
+    migrator.run(pool).await.map_err(|cause| PostgresError::Migration(cause.to_string()))
 }
