@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use e2e::{Folder, Signal, World};
+use model::Secret;
 use postgres::PgPool;
 use rustix::process::{Pid, kill_process};
 use std::{
@@ -43,7 +44,8 @@ impl Crew {
     async fn start(breaks: &str) -> Self {
         let world = World::running();
         let database = unique("executors");
-        let pool = world.postgres(&database).await;
+        let password = Secret::new(world.stack.postgres_password());
+        let pool = postgres::connect(&world.stack.postgres_url(&database), &password).await.unwrap();
         let pipelines = tempfile::tempdir().unwrap();
         std::fs::create_dir(pipelines.path().join("pipelines")).unwrap();
         let ports = servers::free_ports(3).unwrap();
@@ -59,8 +61,8 @@ impl Crew {
         Self { members, pool, pipelines, url, http: world.http }
     }
 
-    /// A run of one task that takes long and is held by the executor `holder`. Answers the run's id.
-    async fn held_by(&self, holder: &str) -> uuid::Uuid {
+    /// A run of tasks that take long, some of which the executor `holder` has. Answers its id, and its DAG's folder.
+    async fn held_by(&self, holder: &str) -> (uuid::Uuid, Folder) {
         let task = format!("kind = \"command\"\nrun = [\"sh\", \"-c\", \"sleep {TAKES}; echo done\"]\n");
         // Whoever is free takes one: of several tasks, each executor has some.
         let tasks: String = (0..8).map(|n| format!("[tasks.t{n}]\n{task}")).collect();
@@ -77,7 +79,7 @@ impl Crew {
             (!self.held(id, holder).await.is_empty()).then_some(())
         })
         .await;
-        id
+        (id, folder)
     }
 
     /// The tasks that an executor has.
@@ -152,7 +154,7 @@ impl Member {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_tasks_of_an_executor_that_dies_begin_elsewhere_within_fifteen_seconds() {
     let mut crew = Crew::start("").await;
-    let id = crew.held_by("one").await;
+    let (id, _folder) = crew.held_by("one").await;
     let lost = crew.held(id, "one").await;
     crew.member("one").process.kill().unwrap();
     let killed = Instant::now();
@@ -179,7 +181,7 @@ async fn the_tasks_of_an_executor_that_dies_begin_elsewhere_within_fifteen_secon
 /// its tasks were taken from it, and its log.
 async fn stopped_and_continued(breaks: &str) -> (i64, String) {
     let mut crew = Crew::start(breaks).await;
-    let id = crew.held_by("one").await;
+    let (id, _folder) = crew.held_by("one").await;
     let lost = crew.held(id, "one").await;
     crew.member("one").signal(Signal::STOP);
     assert_eq!(crew.ends(id).await, "success");
