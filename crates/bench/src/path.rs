@@ -5,7 +5,14 @@ use crate::{
     stand::{Stand, With, until},
 };
 use anyhow::ensure;
-use cassandra::{Cassandra, scylla::statement::prepared::PreparedStatement};
+use cassandra::{
+    Cassandra,
+    scylla::{
+        statement::prepared::PreparedStatement,
+        value::{CqlTimestamp, CqlValue},
+    },
+};
+use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::json;
 use std::{
     path::Path,
@@ -51,7 +58,10 @@ pub async fn run(folder: &Path) -> anyhow::Result<Report> {
         }
         greatest = rate;
     }
+    let ceiling = bare(&cassandra).await?;
     report.add(format!("greatest rate with p95 ≤ {HOLDS:?}"), greatest as f64, "users/s", None);
+    report.add("bare loop into the same two tables", ceiling, "users/s", None);
+    report.add("greatest rate : bare loop", greatest as f64 / ceiling, "", Some(0.7));
     report.note(format!("each rate for {FOR:?} in bodies every {EVERY:?}; one user in {FOLLOWED} is looked for every {LOOK:?}, from before its body is sent; each user is two rows in Cassandra, one in PostgreSQL, and a count; the DAG runs beside it"));
     stand.stop()?;
     Ok(report.done())
@@ -119,6 +129,55 @@ async fn follow(
         tokio::time::sleep(LOOK).await;
     }
     Ok(GIVE_UP)
+}
+
+/// Users of the bare loop, and its writes at a time: as `writes_in_flight_max` in config/cassandra-sink.toml.
+const BARE_USERS: usize = 20_000;
+const IN_FLIGHT: usize = 128;
+
+/// Writes users into the pipeline's two tables without anything before it. Answers users per second.
+async fn bare(cassandra: &Cassandra) -> anyhow::Result<f64> {
+    const TEXTS: [(&str, &str); 13] = [
+        ("first_name", "Åse"),
+        ("last_name", "O'Neil"),
+        ("gender", "female"),
+        ("address", "12 Storgata"),
+        ("post_code", "0150"),
+        ("email", "ase.oneil@example.com"),
+        ("username", "ase"),
+        ("age_band", "45-64"),
+        ("phone", "223456"),
+        ("country", "Norway"),
+        ("city", "Oslo"),
+        ("nat", "NO"),
+        ("day", "2026-01-01"),
+    ];
+    let names = TEXTS.map(|(name, _)| name).join(", ");
+    let marks = ["?"; TEXTS.len() + 3].join(", ");
+    let mut inserts = vec![];
+    for table in ["created_users", "users_by_country"] {
+        let text = format!(
+            "INSERT INTO millrace.{table} ({names}, id, dob, fetched_at) VALUES ({marks}) USING TIMESTAMP ?"
+        );
+        let mut insert = cassandra.session().prepare(text).await?;
+        insert.set_is_idempotent(true);
+        inserts.push(insert);
+    }
+    let started = Instant::now();
+    let writes = (0..BARE_USERS).flat_map(|n| inserts.iter().map(move |insert| (n, insert)));
+    stream::iter(writes)
+        .map(|(n, insert)| {
+            let mut row: Vec<CqlValue> =
+                TEXTS.iter().map(|(_, text)| CqlValue::Text((*text).to_owned())).collect();
+            row.push(CqlValue::Text(format!("018f2b5e-7c11-7abc-8def-{n:012x}")));
+            let at = |ms| CqlValue::Timestamp(CqlTimestamp(ms));
+            row.extend([at(-106_700_277_000), at(1_767_225_600_000 + n as i64), CqlValue::BigInt(n as i64)]);
+            async move { cassandra.session().execute_unpaged(insert, row).await.map(drop) }
+        })
+        .buffer_unordered(IN_FLIGHT)
+        .try_collect::<()>()
+        .await?;
+    Ok(BARE_USERS as f64 / started.elapsed().as_secs_f64())
 }
 
 fn user(id: &str) -> String {

@@ -4,6 +4,7 @@ use crate::load;
 use anyhow::{Context, bail};
 use cassandra::Cassandra;
 use model::Secret;
+use pipeline::Bundle;
 use postgres::PgPool;
 use serde_json::Value;
 use servers::Stack;
@@ -61,8 +62,16 @@ impl Stand {
         self.stack.addresses.get(name).map(String::as_str).with_context(|| format!("the stack has no {name}"))
     }
 
-    /// Writes the benchmark's pipeline: the scheduler publishes it within a second.
+    /// Writes the benchmark's pipeline: the scheduler publishes it within a second. What it would refuse is an error here: nobody
+    /// would tell the benchmark, and it would wait in vain.
     pub fn pipeline(&self, files: &[(&str, &str)]) -> anyhow::Result<()> {
+        let texts = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let stream = [("events.avsc".to_owned(), load::SCHEMA.to_owned())];
+        let bundle = Bundle { name: "bench".into(), files: stream.into_iter().chain(texts).collect() };
+        if let Err(problems) = query::check_bundle(&bundle) {
+            let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            bail!("the benchmark's pipeline is refused: {}", problems.join("; "));
+        }
         write(&self.own, files)
     }
 

@@ -41,7 +41,7 @@ pub fn cql(column: &Column, value: &Value) -> Result<CqlValue, String> {
         (ColumnType::TimeMicros, Value::TimeMicros(n)) => CqlValue::Time(CqlTime(*n * 1_000)),
         (ColumnType::TimestampMillis, Value::TimestampMillis(n)) => CqlValue::Timestamp(CqlTimestamp(*n)),
         (ColumnType::Text | ColumnType::Decimal | ColumnType::Nested, value) => {
-            CqlValue::Text(sink::text(value))
+            CqlValue::Text(sink::text(value).into_owned())
         }
         (kind, value) => {
             return Err(format!("column \"{}\" is {kind:?}, the record has {value:?}", column.name));

@@ -97,7 +97,7 @@ mod tests {
             payload: payload.map(Into::into),
             headers: headers
                 .iter()
-                .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec().into()))
+                .map(|(name, value)| (name.to_string().into(), value.as_bytes().to_vec().into()))
                 .collect(),
         })
     }

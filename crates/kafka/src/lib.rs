@@ -13,13 +13,13 @@ mod transactional;
 
 pub use cluster::Cluster;
 pub use reader::{Committed, Polled, Reader, Start};
-pub use sender::{Outgoing, Place, SendError, Sender};
+pub use sender::{Lent, Outgoing, Place, SendError, Sender};
 pub use topics::TopicSpec;
 pub use transactional::{Progress, TransactionError, Transactional, fence};
 
 use bytes::Bytes;
 use rdkafka::ClientConfig;
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 /// A record as it was read.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub struct Record {
     pub timestamp_ms: i64,
     pub key: Option<Bytes>,
     pub payload: Option<Bytes>,
-    pub headers: Vec<(String, Bytes)>,
+    pub headers: Vec<(Cow<'static, str>, Bytes)>,
 }
 
 impl Record {

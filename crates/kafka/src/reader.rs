@@ -1,6 +1,6 @@
 //! Reading partitions that the caller names. Blocking: it belongs to a thread of its own.
 
-use crate::{ANSWER_MAX, KafkaError, Record, client};
+use crate::{ANSWER_MAX, KafkaError, RECORD_ID, Record, client};
 use bytes::Bytes;
 use rdkafka::{
     ClientConfig, ClientContext, Message, Offset, TopicPartitionList,
@@ -11,6 +11,7 @@ use rdkafka::{
     topic_partition_list::TopicPartitionListElem,
 };
 use std::{
+    borrow::Cow,
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
@@ -22,7 +23,8 @@ use std::{
 /// Reads committed records of assigned partitions. No consumer group's rebalancing; the group only keeps offsets.
 pub struct Reader {
     consumer: BaseConsumer<Ends>,
-    topics: Mutex<HashMap<String, Arc<str>>>,
+    /// Names that were met: a record's is one of these, and not made anew.
+    topics: Mutex<Vec<Arc<str>>>,
     /// Whether the last word from Kafka was an error that passes.
     troubled: AtomicBool,
 }
@@ -220,20 +222,25 @@ impl Reader {
             payload: message.payload().map(Bytes::copy_from_slice),
             headers: message.headers().map_or_else(Vec::new, |headers| {
                 let value = |bytes: Option<&[u8]>| Bytes::copy_from_slice(bytes.unwrap_or_default());
-                headers.iter().map(|header| (header.key.to_owned(), value(header.value))).collect()
+                headers.iter().map(|header| (header_name(header.key), value(header.value))).collect()
             }),
         }
     }
 
     fn name(&self, topic: &str) -> Arc<str> {
         let mut names = self.topics.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(name) = names.get(topic) {
+        if let Some(name) = names.iter().find(|name| &***name == topic) {
             return name.clone();
         }
         let name: Arc<str> = topic.into();
-        names.insert(topic.to_owned(), name.clone());
+        names.push(name.clone());
         name
     }
+}
+
+/// Nearly all records have but this one.
+fn header_name(name: &str) -> Cow<'static, str> {
+    if name == RECORD_ID { Cow::Borrowed(RECORD_ID) } else { Cow::Owned(name.to_owned()) }
 }
 
 fn settings(bootstrap: &str, group: &str) -> ClientConfig {

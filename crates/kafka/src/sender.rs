@@ -36,6 +36,29 @@ pub struct Outgoing {
     pub partition: Option<i32>,
 }
 
+/// A record to write, lent for as long as it takes to hand it over: librdkafka copies it.
+#[derive(Clone, Copy, Debug)]
+pub struct Lent<'a> {
+    pub topic: &'a str,
+    pub key: Option<&'a [u8]>,
+    pub payload: Option<&'a [u8]>,
+    pub headers: &'a [(&'static str, &'a str)],
+    /// Left to the topic's partitioner where absent.
+    pub partition: Option<i32>,
+}
+
+impl Lent<'_> {
+    pub fn to_owned(self) -> Outgoing {
+        Outgoing {
+            topic: self.topic.into(),
+            key: self.key.map(<[u8]>::to_vec),
+            payload: self.payload.map(<[u8]>::to_vec),
+            headers: self.headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect(),
+            partition: self.partition,
+        }
+    }
+}
+
 /// Where a record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -166,9 +189,9 @@ impl Drop for Waiting<'_> {
     }
 }
 
-pub(crate) fn owned(headers: &[(&'static str, String)]) -> OwnedHeaders {
+pub(crate) fn owned(headers: &[(&'static str, impl AsRef<str>)]) -> OwnedHeaders {
     let start = OwnedHeaders::new_with_capacity(headers.len());
-    headers.iter().fold(start, |all, (key, value)| all.insert(Header { key, value: Some(value) }))
+    headers.iter().fold(start, |all, (key, value)| all.insert(Header { key, value: Some(value.as_ref()) }))
 }
 
 type Answers = Vec<Result<Place, SendError>>;

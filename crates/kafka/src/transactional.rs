@@ -1,6 +1,6 @@
 //! Outputs and input offsets in one transaction. Blocking: it belongs to a thread of its own.
 
-use crate::{ANSWER_MAX, KafkaError, Outgoing, Reader, client, sender::owned};
+use crate::{ANSWER_MAX, KafkaError, Lent, Reader, client, sender::owned};
 use rdkafka::{
     ClientContext, Offset, TopicPartitionList,
     error::{KafkaError as Cause, RDKafkaErrorCode},
@@ -52,6 +52,8 @@ impl Transactional {
             .set("message.timeout.ms", &timeout)
             .set("partitioner", "murmur2_random")
             .set("compression.type", "zstd")
+            // The commit says whether all of them are there; only what failed is worth a word before.
+            .set("delivery.report.only.error", "true")
             // A commit flushes at once, so lingering would only add to its latency.
             .set("linger.ms", "0")
             .create_with_context(FirstError::default())
@@ -64,23 +66,23 @@ impl Transactional {
         self.0.begin_transaction().map_err(judge)
     }
 
-    pub fn send(&self, record: &Outgoing) -> Result<(), TransactionError> {
+    pub fn send(&self, record: Lent<'_>) -> Result<(), TransactionError> {
+        let mut outgoing = BaseRecord::<[u8], [u8]>::to(record.topic);
+        outgoing.key = record.key;
+        outgoing.payload = record.payload;
+        outgoing.partition = record.partition;
+        outgoing.headers = (!record.headers.is_empty()).then(|| owned(record.headers));
+        let Err((mut cause, mut refused)) = self.0.send(outgoing) else { return Ok(()) };
         let started = Instant::now();
-        loop {
-            let mut outgoing = BaseRecord::<[u8], [u8]>::to(&record.topic);
-            outgoing.key = record.key.as_deref();
-            outgoing.payload = record.payload.as_deref();
-            outgoing.partition = record.partition;
-            outgoing.headers = (!record.headers.is_empty()).then(|| owned(&record.headers));
-            match self.0.send(outgoing) {
+        // The queue is bounded: let the broker take some of it.
+        while is_full(&cause) && started.elapsed() < OPEN_MAX {
+            self.0.poll(Duration::from_millis(1));
+            match self.0.send(refused) {
                 Ok(()) => return Ok(()),
-                // The queue is bounded: let the broker take some of it.
-                Err((cause, _)) if is_full(&cause) && started.elapsed() < OPEN_MAX => {
-                    self.0.poll(Duration::from_millis(1))
-                }
-                Err((cause, _)) => return Err(judge(cause)),
+                Err(again) => (cause, refused) = again,
             }
         }
+        Err(judge(cause))
     }
 
     /// Commits what was sent since `begin`, with the places of the inputs, as one.

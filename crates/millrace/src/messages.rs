@@ -121,7 +121,7 @@ impl Message {
     pub fn json(&self) -> Value {
         let record = &self.record;
         let headers: Map<String, Value> =
-            record.headers.iter().map(|(name, value)| (name.clone(), text(value).into())).collect();
+            record.headers.iter().map(|(name, value)| (name.to_string(), text(value).into())).collect();
         json!({
             "topic": &*record.topic, "partition": record.partition, "offset": record.offset, "time": self.time(),
             "key": self.key(), "value": self.value, "problem": self.problem, "headers": headers,

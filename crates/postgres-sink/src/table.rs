@@ -3,7 +3,7 @@
 use crate::ddl;
 use sink::{Places, Row, Store, Target, WriteError, Written};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Row as _};
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 use uuid::Uuid;
 use wire::passed::Offsets;
 
@@ -98,7 +98,7 @@ impl Tables {
 /// One row per key, the newest: a statement cannot touch a row twice.
 fn newest<'a>(target: &Target, rows: &'a [Row]) -> Vec<&'a Row> {
     let key: Vec<usize> = target.primary_key().iter().filter_map(|name| target.position(name)).collect();
-    let mut by_key: HashMap<Vec<Option<String>>, &Row> = HashMap::new();
+    let mut by_key: HashMap<Vec<Option<Cow<str>>>, &Row> = HashMap::with_capacity(rows.len());
     for row in rows {
         let key = key.iter().map(|index| row.values[*index].as_ref().map(sink::text)).collect();
         let newest = by_key.entry(key).or_insert(row);
@@ -115,7 +115,7 @@ async fn upsert(connection: &mut PgConnection, target: &Target, rows: &[&Row]) -
         query = query.bind(
             rows.iter()
                 .map(|row| row.values[index].as_ref().map(sink::text))
-                .collect::<Vec<Option<String>>>(),
+                .collect::<Vec<Option<Cow<str>>>>(),
         );
     }
     let versions: Vec<i64> = rows.iter().map(|row| row.version).collect();

@@ -1,6 +1,6 @@
 //! From a record's bytes to what is written, and from the broker's answers to ours.
 
-use crate::{streams::Ready, strict};
+use crate::streams::Ready;
 use kafka::{Outgoing, Place, RECORD_ID, SendError};
 use model::{DeadLetter, Stage};
 use serde_json::Value;
@@ -8,6 +8,7 @@ use wire::{
     avro::to_json,
     frame,
     ingest::{Answer, Outcome},
+    record::Json,
 };
 
 /// What happens to a record that does not fit.
@@ -43,10 +44,10 @@ fn encode(ready: &Ready, bytes: &[u8]) -> Result<Outgoing, String> {
     if bytes.len() > TEXT_BYTES_MAX {
         return Err(too_large(&format!("{} bytes as text", bytes.len()), TEXT_BYTES_MAX));
     }
-    let record = strict::parse(bytes).map_err(|cause| format!("the record is not JSON: {cause}"))?;
+    let record = Json::parse(bytes).map_err(|cause| format!("the record is not JSON: {cause}"))?;
     let mut payload = Vec::with_capacity(bytes.len());
     payload.extend(frame::header(ready.schema_id));
-    ready.codec.encode(&record, &mut payload).map_err(|refusal| refusal.to_string())?;
+    ready.codec.encode_json(&record, &mut payload).map_err(|refusal| refusal.to_string())?;
     let key = key(ready, &record, &payload[frame::HEADER_BYTES..])?;
     // The key is there twice: once more as the record's id.
     if payload.len() + 2 * key.len() > PAYLOAD_BYTES_MAX {
@@ -62,12 +63,12 @@ fn encode(ready: &Ready, bytes: &[u8]) -> Result<Outgoing, String> {
     })
 }
 
-fn key(ready: &Ready, record: &Value, body: &[u8]) -> Result<Vec<u8>, String> {
+fn key(ready: &Ready, record: &Json<'_>, body: &[u8]) -> Result<Vec<u8>, String> {
     if let [field] = &ready.stream.key[..]
-        && let Some(text @ Value::String(_)) = record.get(field)
+        && let Some(Json::Text(text)) = record.get(field)
         && ready.codec.is_text(field)
     {
-        return Ok(wire::key::key(&[text]));
+        return Ok(text.as_bytes().to_vec());
     }
     // As it is in the record, not as it was spelled: the same instant as a number and as text is the same key.
     let record = to_json(&ready.codec.decode(body).map_err(|cause| cause.to_string())?);
@@ -125,7 +126,7 @@ fn dead_letter(ready: &Ready, bytes: &[u8], reason: &str) -> Outgoing {
 
 /// The id of a record that does not fit, where it can be told.
 fn record_id(ready: &Ready, bytes: &[u8]) -> Option<String> {
-    let record = strict::parse(bytes.get(..bytes.len().min(TEXT_BYTES_MAX))?).ok()?;
+    let record = Json::parse(bytes.get(..bytes.len().min(TEXT_BYTES_MAX))?).ok()?.to_value();
     let values: Option<Vec<&Value>> = ready.stream.key.iter().map(|field| record.get(field)).collect();
     let id = String::from_utf8(wire::key::key(&values?)).ok()?;
     (id.len() <= model::dead::REASON_BYTES_MAX).then_some(id)

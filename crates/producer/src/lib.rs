@@ -8,7 +8,6 @@ mod config;
 mod http;
 mod ingest;
 mod streams;
-mod strict;
 
 pub use config::Config;
 

@@ -5,9 +5,10 @@
 //! Within a partition, values are taken in strictly one after the other: an old state is put into the accumulator first and
 //! rows are added to it, so that even sums of doubles do not depend on where commits fell.
 
+mod store;
 mod touched;
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{collections::HashSet, ops::Range, sync::Arc};
 
 use arrow::{
     array::{ArrayRef, AsArray, RecordBatch},
@@ -20,7 +21,8 @@ use datafusion_functions_aggregate_common::aggregate::groups_accumulator::Groups
 use datafusion_physical_expr::aggregate::AggregateFunctionExpr;
 
 use crate::{slot::SlotError, spec::Emit, stage::millis};
-use touched::Touched;
+use store::Store;
+use touched::{Group, Touched};
 
 /// What the compiler says about the aggregation. Its input has the group's columns first, then arguments and filters.
 #[derive(Debug)]
@@ -45,10 +47,10 @@ pub(crate) struct Call {
 }
 
 /// Ordered by the end of the window, so that those that close are the first; then partials of one group stand together.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct StateKey {
     pub(crate) end: i64,
-    pub(crate) group: Box<[u8]>,
+    pub(crate) group: Arc<[u8]>,
     pub(crate) partition: i32,
 }
 
@@ -67,7 +69,7 @@ pub(crate) struct Operator {
     plan: Arc<Aggregate>,
     group_rows: RowConverter,
     state_rows: RowConverter,
-    store: BTreeMap<StateKey, Box<[u8]>>,
+    store: Store,
     touched: Touched,
 }
 
@@ -77,7 +79,7 @@ impl Operator {
         Ok(Self {
             group_rows: RowConverter::new(plan.groups.iter().map(|t| SortField::new(t.clone())).collect())?,
             state_rows: RowConverter::new(states.map(|t| SortField::new(t.clone())).collect())?,
-            store: BTreeMap::new(),
+            store: Store::default(),
             touched: Touched::new(&plan)?,
             plan,
         })
@@ -91,25 +93,27 @@ impl Operator {
     pub(crate) fn restore(&mut self, key: StateKey, value: Option<&[u8]>) {
         match value {
             Some(value) => self.store.insert(key, value.into()),
-            None => self.store.remove(&key),
-        };
+            None => drop(self.store.take(key.end, key.partition, &key.group)),
+        }
     }
 
     /// Adds rows; `partitions` says for each where it comes from.
     pub(crate) fn add(&mut self, rows: &RecordBatch, partitions: &[i32]) -> Result<(), SlotError> {
         let groups = self.group_rows.convert_columns(&rows.columns()[..self.plan.groups.len()])?;
         let ends = millis(rows.column(self.plan.end))?;
-        let known = self.touched.keys.len();
-        let mut positions = Vec::with_capacity(rows.num_rows());
+        let known = self.touched.groups.len();
+        let mut places = Vec::with_capacity(rows.num_rows());
         for (row, group) in groups.iter().enumerate() {
-            positions.push(self.touched.position(partitions[row], group.data(), ends.value(row)));
+            let (partition, end) = (partitions[row], ends.value(row));
+            places.push(self.touched.place(partition, group.data(), end, &mut self.store));
         }
-        self.take_up(known, &mut positions)?;
-        let total = self.touched.keys.len();
+        self.take_up(known)?;
+        let total = self.touched.groups.len();
+        let numbers: Vec<usize> = places.into_iter().map(|place| self.touched.groups[place].number).collect();
         for (call, accumulator) in self.plan.calls.iter().zip(&mut self.touched.accumulators) {
             let arguments = &rows.columns()[call.arguments.clone()];
             let filter = call.filter.map(|f| rows.column(f).as_boolean());
-            accumulator.update_batch(arguments, &positions, filter, total)?;
+            accumulator.update_batch(arguments, &numbers, filter, total)?;
         }
         Ok(())
     }
@@ -118,93 +122,75 @@ impl Operator {
     ///
     /// An accumulator takes it that each call brings values for every group that is new in it: it remembers "no nulls so far" as
     /// one flag. So the groups with an old state are numbered first and merged alone; the others are new in the update.
-    fn take_up(&mut self, first: usize, positions: &mut [usize]) -> Result<(), SlotError> {
-        let with_state = |i: &usize| self.store.contains_key(&self.touched.keys[*i]);
-        let (mut order, new): (Vec<usize>, Vec<usize>) =
-            (first..self.touched.keys.len()).partition(with_state);
-        if order.is_empty() || self.plan.calls.is_empty() {
+    fn take_up(&mut self, first: usize) -> Result<(), SlotError> {
+        let states = self.touched.number(first);
+        if states.is_empty() || self.plan.calls.is_empty() {
             return Ok(());
         }
-        let total = first + order.len();
-        order.extend(new);
-        self.touched.reorder(first, &order, positions);
-        let states: Vec<&[u8]> =
-            self.touched.keys[first..total].iter().filter_map(|k| Some(&**self.store.get(k)?)).collect();
-        let columns = self.state_columns(&states)?;
-        merge(
-            &self.plan,
-            &mut self.touched.accumulators,
-            &columns,
-            &(first..total).collect::<Vec<_>>(),
-            total,
-        )
-    }
-
-    fn state_columns(&self, states: &[&[u8]]) -> Result<Vec<ArrayRef>, SlotError> {
-        let parser = self.state_rows.parser();
-        Ok(self.state_rows.convert_rows(states.iter().map(|s| parser.parse(s)))?)
+        let total = first + states.len();
+        let columns = state_columns(&self.state_rows, &states)?;
+        let numbers = (first..total).collect::<Vec<_>>();
+        merge(&self.plan, &mut self.touched.accumulators, &columns, &numbers, total)
     }
 
     /// Takes the rows since the last flush into the state, and brings out what the watermark or the job's mode asks for.
     pub(crate) fn flush(&mut self, watermark: Option<i64>) -> Result<Flushed, SlotError> {
-        let existed: Vec<bool> = self.touched.keys.iter().map(|k| self.store.contains_key(k)).collect();
         let touched = self.settle()?;
         // Everything that ends at or before this is closed.
         let closed_until = watermark.map_or(i64::MIN, |w| w.saturating_sub(self.plan.lateness_ms));
-        let out: BTreeMap<&StateKey, &[u8]> = match self.plan.emit {
-            Emit::Final => self.store.range(..first_after(closed_until)).map(|(k, v)| (k, &**v)).collect(),
-            Emit::Updates => touched.iter().flat_map(|k| self.partials(k)).collect(),
-        };
-        let rows = self.evaluate(&out)?;
-        let open = self.store.split_off(&first_after(closed_until));
-        let mut closed = std::mem::replace(&mut self.store, open);
-        let mut changes: Vec<Change> = Vec::new();
-        for (key, existed) in touched.into_iter().zip(existed) {
-            match self.store.get(&key) {
-                Some(state) => changes.push((key, Some(state.clone()))),
-                // Opened and closed between two flushes: the changelog never heard of it.
-                None if !existed => drop(closed.remove(&key)),
-                None => {}
+        let (rows, closed) = match self.plan.emit {
+            Emit::Updates => {
+                let rows = self.evaluate(&self.partials(&touched))?;
+                (rows, self.store.close(closed_until))
             }
-        }
-        changes.extend(closed.into_keys().map(|key| (key, None)));
-        Ok(Flushed { rows, changes })
+            Emit::Final => {
+                let closed = self.store.close(closed_until);
+                let states: Vec<_> = closed.iter().map(|(key, state)| (key.clone(), &**state)).collect();
+                (self.evaluate(&states)?, closed)
+            }
+        };
+        Ok(Flushed { rows, changes: changes(touched, closed, closed_until) })
     }
 
-    /// Moves the accumulators' states into the store, and answers which keys those were.
-    fn settle(&mut self) -> Result<Vec<StateKey>, SlotError> {
+    /// Moves the accumulators' states into the store, and answers whose they were, each with its new state.
+    fn settle(&mut self) -> Result<Vec<Settled>, SlotError> {
         let mut touched = std::mem::replace(&mut self.touched, Touched::new(&self.plan)?);
-        if touched.keys.is_empty() {
+        if touched.groups.is_empty() {
             return Ok(Vec::new());
         }
         let mut columns = Vec::new();
         for accumulator in &mut touched.accumulators {
             columns.extend(accumulator.state(EmitTo::All)?);
         }
-        if columns.is_empty() {
-            // GROUP BY without an aggregate: the group itself is all there is to remember.
-            self.store.extend(touched.keys.iter().map(|k| (k.clone(), Box::from([]))));
-            return Ok(touched.keys);
-        }
-        let rows = self.state_rows.convert_columns(&columns)?;
-        for (key, row) in touched.keys.iter().zip(rows.iter()) {
-            self.store.insert(key.clone(), row.data().into());
-        }
-        Ok(touched.keys)
+        // GROUP BY without an aggregate: the group itself is all there is to remember.
+        let rows = match columns.is_empty() {
+            true => None,
+            false => Some(self.state_rows.convert_columns(&columns)?),
+        };
+        let mut settle = |Group { key, old, number }: Group| {
+            let state: Box<[u8]> =
+                rows.as_ref().map_or_else(Box::default, |rows| rows.row(number).data().into());
+            self.store.insert(key.clone(), state.clone());
+            Settled { key, state, existed: old.is_some() }
+        };
+        Ok(touched.groups.into_iter().map(&mut settle).collect())
     }
 
-    /// The states of one group of a window, of all partitions.
-    fn partials(&self, key: &StateKey) -> impl Iterator<Item = (&StateKey, &[u8])> {
-        let with = |partition| StateKey { partition, ..key.clone() };
-        self.store.range(with(i32::MIN)..=with(i32::MAX)).map(|(k, v)| (k, &**v))
+    /// The states of the groups that were touched, of all partitions, in the order of their keys.
+    fn partials(&self, touched: &[Settled]) -> Vec<(StateKey, &[u8])> {
+        let mut partials: Vec<_> =
+            touched.iter().flat_map(|settled| self.store.partials(&settled.key)).collect();
+        partials.sort_unstable();
+        partials.dedup();
+        partials
     }
 
     /// One row per group, from its partial states in the order of their partitions.
-    fn evaluate(&self, states: &BTreeMap<&StateKey, &[u8]>) -> Result<RecordBatch, SlotError> {
+    fn evaluate(&self, states: &[(StateKey, &[u8])]) -> Result<RecordBatch, SlotError> {
         let mut groups: Vec<&[u8]> = Vec::new();
         let mut positions = Vec::with_capacity(states.len());
         let mut last = None;
-        for key in states.keys() {
+        for (key, _) in states {
             let group = (key.end, &*key.group);
             if last != Some(group) {
                 groups.push(&key.group);
@@ -223,14 +209,15 @@ impl Operator {
 
     fn results(
         &self,
-        states: &BTreeMap<&StateKey, &[u8]>,
+        states: &[(StateKey, &[u8])],
         positions: &[usize],
         total: usize,
     ) -> Result<Vec<ArrayRef>, SlotError> {
         if self.plan.calls.is_empty() {
             return Ok(Vec::new());
         }
-        let columns = self.state_columns(&states.values().copied().collect::<Vec<_>>())?;
+        let states: Vec<&[u8]> = states.iter().map(|(_, state)| *state).collect();
+        let columns = state_columns(&self.state_rows, &states)?;
         let mut accumulators = accumulators(&self.plan)?;
         merge(&self.plan, &mut accumulators, &columns, positions, total)?;
         Ok(accumulators.iter_mut().map(|a| a.evaluate(EmitTo::All)).collect::<Result<_, _>>()?)
@@ -267,7 +254,31 @@ fn merge(
     Ok(())
 }
 
-/// Below every key of a later window.
-fn first_after(end: i64) -> StateKey {
-    StateKey { end: end.saturating_add(1), group: Box::from([]), partition: i32::MIN }
+fn state_columns(rows: &RowConverter, states: &[&[u8]]) -> Result<Vec<ArrayRef>, SlotError> {
+    let parser = rows.parser();
+    Ok(rows.convert_rows(states.iter().map(|s| parser.parse(s)))?)
+}
+
+/// A group after a flush.
+struct Settled {
+    key: StateKey,
+    state: Box<[u8]>,
+    /// Whether the changelog has heard of it.
+    existed: bool,
+}
+
+/// New states of what is open, and the end of what is closed. What was opened and closed between two flushes is in neither: the
+/// changelog never heard of it.
+fn changes(touched: Vec<Settled>, closed: Vec<(StateKey, Box<[u8]>)>, closed_until: i64) -> Vec<Change> {
+    let mut changes = Vec::with_capacity(touched.len() + closed.len());
+    let mut unheard = HashSet::new();
+    for Settled { key, state, existed } in touched {
+        if key.end > closed_until {
+            changes.push((key, Some(state)));
+        } else if !existed {
+            unheard.insert(key);
+        }
+    }
+    changes.extend(closed.into_iter().filter(|(key, _)| !unheard.contains(key)).map(|(key, _)| (key, None)));
+    changes
 }

@@ -50,19 +50,41 @@ impl<'a> Cursor<'a> {
         self.rest.len()
     }
 
+    #[inline]
     pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
-        if count > self.rest.len() {
-            return Err(format!(
-                "the message is truncated: {count} bytes expected, {} left",
-                self.rest.len()
-            ));
+        match self.rest.split_at_checked(count) {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                Ok(taken)
+            }
+            None => Err(truncated(count, self.rest.len())),
         }
-        let (taken, rest) = self.rest.split_at(count);
-        self.rest = rest;
-        Ok(taken)
     }
 
+    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
+        match self.rest.split_first_chunk() {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                Ok(*taken)
+            }
+            // Says what is missing.
+            None => self.take(N).map(|_| [0; N]),
+        }
+    }
+
+    #[inline]
     pub(crate) fn long(&mut self) -> Result<i64, String> {
+        match self.rest {
+            // Lengths and indexes of unions are nearly always of one byte.
+            [byte, rest @ ..] if *byte < 0x80 => {
+                self.rest = rest;
+                Ok(i64::from(byte >> 1) ^ -i64::from(byte & 1))
+            }
+            _ => self.long_of_bytes(),
+        }
+    }
+
+    fn long_of_bytes(&mut self) -> Result<i64, String> {
         let mut value = 0u64;
         for (i, byte) in self.rest.iter().take(10).enumerate() {
             // The tenth byte has room for one bit only.
@@ -95,6 +117,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn bytes(&mut self) -> Result<&'a [u8], String> {
         let length = self.long()?;
         let length = usize::try_from(length).map_err(|_| format!("{length} is not a length"))?;
@@ -124,4 +147,9 @@ impl<'a> Cursor<'a> {
             .filter(|i| *i < bound)
             .ok_or_else(|| format!("{index} is not an index of {what} (it has {bound})"))
     }
+}
+
+#[cold]
+fn truncated(count: usize, left: usize) -> String {
+    format!("the message is truncated: {count} bytes expected, {left} left")
 }

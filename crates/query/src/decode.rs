@@ -1,11 +1,15 @@
 //! Confluent-framed Avro payloads of one input stream to record batches.
 
 mod avro;
+mod columns;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use arrow::{
-    array::{RecordBatch, UInt32Array},
+    array::{ArrayRef, RecordBatch, StringArray, UInt32Array},
     compute::{concat_batches, take_record_batch},
     datatypes::SchemaRef,
 };
@@ -14,6 +18,7 @@ use bytes::Bytes;
 
 use crate::{guard, shape::Shape};
 use avro::{DECODE_ROWS, build, normal, without_uuid};
+use columns::Flat;
 
 /// A zero byte and the schema's id.
 const HEADER_BYTES: usize = 5;
@@ -35,14 +40,15 @@ pub struct InRecord {
 pub struct InBatch {
     pub(crate) rows: RecordBatch,
     pub(crate) places: Vec<Place>,
+    /// The records' keys; null where one has none, or one that is not UTF-8.
+    pub(crate) keys: ArrayRef,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Place {
     pub(crate) partition: i32,
     pub(crate) offset: i64,
     pub(crate) timestamp_ms: i64,
-    pub(crate) key: Option<Bytes>,
 }
 
 impl InBatch {
@@ -76,6 +82,7 @@ pub enum DecoderError {
 /// Decodes the records of one stream: each by the schema that it was written with, into the columns that the stream declares.
 pub struct Decoder {
     reader: String,
+    shape: Shape,
     schema: SchemaRef,
     writers: BTreeMap<u32, Writer>,
 }
@@ -85,6 +92,8 @@ enum Writer {
         shape: Shape,
         text: String,
         decoder: Box<AvroDecoder>,
+        /// Where it is the reader's schema, and a flat one.
+        flat: Option<Flat>,
     },
     /// The registry does not know the id, or its schema does not fit: each record of it is bad.
     Refused(String),
@@ -96,6 +105,7 @@ impl Decoder {
         let schema = shape.arrow_schema().map_err(DecoderError::Reader)?;
         Ok(Self {
             reader: without_uuid(reader_schema).map_err(DecoderError::Reader)?,
+            shape,
             schema,
             writers: BTreeMap::new(),
         })
@@ -112,7 +122,8 @@ impl Decoder {
         let shape = Shape::parse(schema).map_err(fail)?;
         let text = without_uuid(schema).map_err(fail)?;
         let decoder = Box::new(build(&self.reader, id, &text).map_err(fail)?);
-        self.writers.insert(id, Writer::Known { shape, text, decoder });
+        let flat = if shape == self.shape { Flat::of(&shape, &self.schema) } else { None };
+        self.writers.insert(id, Writer::Known { shape, text, decoder, flat });
         Ok(())
     }
 
@@ -127,45 +138,58 @@ impl Decoder {
         let mut by_writer: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         let mut unknown = BTreeSet::new();
         for (i, record) in records.iter().enumerate() {
-            match self.inspect(record) {
-                Ok(Some(id)) => by_writer.entry(id).or_default().push(i),
-                Ok(None) => drop(header(record).map(|(id, _)| unknown.insert(id))),
+            match header(record) {
+                Ok((id, _)) if self.knows(id) => by_writer.entry(id).or_default().push(i),
+                Ok((id, _)) => drop(unknown.insert(id)),
                 Err(reason) => decoded.bad.push((i, reason)),
             }
         }
         if !unknown.is_empty() {
             return Decoded { unknown_ids: unknown.into_iter().collect(), ..Decoded::default() };
         }
-        let mut rows = Vec::new();
-        let mut order = Vec::new();
+        let (mut rows, mut order) = (Vec::new(), Vec::new());
         for (id, positions) in by_writer {
-            self.decode_writer(id, records, &positions, &mut rows, &mut order, &mut decoded.bad);
+            match self.flat(id, records, &positions) {
+                Some(batch) => {
+                    rows.push(batch);
+                    order.extend(positions);
+                }
+                None => self.decode_writer(id, records, positions, &mut rows, &mut order, &mut decoded.bad),
+            }
         }
         decoded.good = self.in_order(rows, order, records);
         decoded.bad.sort_unstable();
         decoded
     }
 
-    /// The id of the schema of a sound record; `None` where the id is not known.
-    fn inspect(&self, record: &InRecord) -> Result<Option<u32>, String> {
-        let (id, body) = header(record)?;
-        match self.writers.get(&id) {
-            None => Ok(None),
-            Some(Writer::Refused(reason)) => Err(reason.clone()),
-            Some(Writer::Known { shape, .. }) => guard::check(shape, body).map(|()| Some(id)),
-        }
+    /// The records as rows, where nothing is odd about any of them.
+    fn flat(&self, id: u32, records: &[InRecord], positions: &[usize]) -> Option<RecordBatch> {
+        let Some(Writer::Known { flat: Some(flat), .. }) = self.writers.get(&id) else { return None };
+        flat.decode(positions.iter().map(|i| body(&records[*i])))
     }
 
+    /// One by one through the guard, and what it lets pass to the library.
     fn decode_writer(
         &mut self,
         id: u32,
         records: &[InRecord],
-        positions: &[usize],
+        positions: Vec<usize>,
         rows: &mut Vec<RecordBatch>,
         order: &mut Vec<usize>,
         bad: &mut Vec<(usize, String)>,
     ) {
-        for chunk in positions.chunks(DECODE_ROWS) {
+        let mut sound = Vec::with_capacity(positions.len());
+        for i in positions {
+            match self.inspect(id, &records[i]) {
+                Ok(()) => sound.push(i),
+                Err(reason) => bad.push((i, reason)),
+            }
+        }
+        if let Some(batch) = self.flat(id, records, &sound) {
+            rows.push(batch);
+            return order.extend(sound);
+        }
+        for chunk in sound.chunks(DECODE_ROWS) {
             match self.decode_chunk(id, records, chunk) {
                 Ok(batch) => {
                     rows.push(batch);
@@ -186,6 +210,14 @@ impl Decoder {
                     let _ = self.renew(id);
                 }
             }
+        }
+    }
+
+    fn inspect(&self, id: u32, record: &InRecord) -> Result<(), String> {
+        match self.writers.get(&id) {
+            None => Err(format!("schema id {id} is unknown")),
+            Some(Writer::Refused(reason)) => Err(reason.clone()),
+            Some(Writer::Known { shape, .. }) => guard::check(shape, body(record)),
         }
     }
 
@@ -221,7 +253,12 @@ impl Decoder {
     }
 
     /// Joins the batches and puts the rows back into the order of the records.
-    fn in_order(&self, rows: Vec<RecordBatch>, order: Vec<usize>, records: &[InRecord]) -> Option<InBatch> {
+    fn in_order(
+        &self,
+        rows: Vec<RecordBatch>,
+        mut order: Vec<usize>,
+        records: &[InRecord],
+    ) -> Option<InBatch> {
         if order.is_empty() {
             return None;
         }
@@ -229,26 +266,28 @@ impl Decoder {
             [one] => one.clone(),
             many => concat_batches(&self.schema, many).ok()?,
         };
-        let mut sorted: Vec<usize> = (0..order.len()).collect();
-        sorted.sort_unstable_by_key(|i| order[*i]);
         if !order.is_sorted() {
-            let indices = UInt32Array::from_iter_values(sorted.iter().map(|i| *i as u32));
-            batch = take_record_batch(&batch, &indices).ok()?;
+            let mut sorted: Vec<u32> = (0..order.len() as u32).collect();
+            sorted.sort_unstable_by_key(|i| order[*i as usize]);
+            batch = take_record_batch(&batch, &UInt32Array::from(sorted)).ok()?;
+            order.sort_unstable();
         }
-        let places = sorted.iter().map(|i| Place::of(&records[order[*i]])).collect();
-        Some(InBatch { rows: batch, places })
+        let key = |i: &usize| records[*i].key.as_deref().and_then(|key| std::str::from_utf8(key).ok());
+        let keys = Arc::new(StringArray::from_iter(order.iter().map(key)));
+        let places = order.iter().map(|i| Place::of(&records[*i])).collect();
+        Some(InBatch { rows: batch, places, keys })
     }
 }
 
 impl Place {
     fn of(record: &InRecord) -> Self {
-        Self {
-            partition: record.partition,
-            offset: record.offset,
-            timestamp_ms: record.timestamp_ms,
-            key: record.key.clone(),
-        }
+        Self { partition: record.partition, offset: record.offset, timestamp_ms: record.timestamp_ms }
     }
+}
+
+/// What follows the header; [`header`] has found one.
+fn body(record: &InRecord) -> &[u8] {
+    record.payload.as_deref().and_then(|payload| payload.get(HEADER_BYTES..)).unwrap_or_default()
 }
 
 fn header(record: &InRecord) -> Result<(u32, &[u8]), String> {

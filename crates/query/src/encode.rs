@@ -1,5 +1,7 @@
 //! Arrow rows to Avro bodies and Kafka keys of the target stream.
 
+mod cells;
+
 use std::{fmt::Write as _, sync::Arc};
 
 use arrow::{
@@ -13,6 +15,7 @@ use crate::{
     json,
     shape::Shape,
 };
+use cells::Cells;
 
 /// Writes rows of one target: its columns are those of the batch, by position, or constants.
 #[derive(Debug)]
@@ -39,28 +42,33 @@ pub(crate) enum Source {
 }
 
 /// One row on its way out: the key, where the target has one, and the Avro body without a header.
-pub(crate) type Encoded = (Option<Vec<u8>>, Vec<u8>);
+pub type Encoded = (Option<Vec<u8>>, Vec<u8>);
 
 impl Encoder {
     /// Encodes every row by itself; an error is the reason why that row cannot be a record of the target.
     pub(crate) fn encode(&self, batch: &RecordBatch) -> Vec<Result<Encoded, String>> {
-        (0..batch.num_rows()).map(|row| Ok((self.key(batch, row)?, self.body(batch, row)?))).collect()
-    }
-
-    fn body(&self, batch: &RecordBatch, row: usize) -> Result<Vec<u8>, String> {
-        let mut out = Vec::with_capacity(16 * self.columns.len());
-        for column in &self.columns {
-            match &column.source {
-                Source::Default(bytes) => out.extend_from_slice(bytes),
-                Source::Batch(i) => put(&column.shape, batch.column(*i), row, &mut out)
-                    .map_err(|e| format!("field {}: {e}", column.name))?,
+        let cells: Vec<Cells> = self.columns.iter().map(|column| Cells::of(column, batch)).collect();
+        // The rows of a batch are of much the same length: the longest so far saves most of them from growing.
+        let mut room = 16 * cells.len();
+        let encode = |row| {
+            let key = self.key(&cells, batch, row)?;
+            let mut body = Vec::with_capacity(room);
+            for cell in &cells {
+                cell.put(row, &mut body).map_err(|e| format!("field {}: {e}", cell.name()))?;
             }
-        }
-        Ok(out)
+            room = room.max(body.len());
+            Ok((key, body))
+        };
+        (0..batch.num_rows()).map(encode).collect()
     }
 
     /// The key is UTF-8 of the key field where it is one string, else a JSON array of the fields without white space.
-    fn key(&self, batch: &RecordBatch, row: usize) -> Result<Option<Vec<u8>>, String> {
+    fn key(&self, cells: &[Cells<'_>], batch: &RecordBatch, row: usize) -> Result<Option<Vec<u8>>, String> {
+        if let [only] = self.key[..]
+            && let Some(text) = cells[only].text(row)
+        {
+            return Ok(Some(text.to_vec()));
+        }
         let parts = self.key.iter().map(|i| self.key_part(*i, batch, row)).collect::<Result<Vec<_>, _>>()?;
         match &parts[..] {
             [] => Ok(None),

@@ -2,9 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow::datatypes::SchemaRef;
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
 
-use crate::{aggregate::Aggregate, encode::Encoder, shape::Shape, stage::Step, window::Windows};
+use crate::{
+    aggregate::Aggregate,
+    decode::InBatch,
+    encode::{Encoded, Encoder},
+    shape::Shape,
+    slot::SlotError,
+    stage::{self, Rows, Step},
+    window::Windows,
+};
 
 /// A job that can run. Cheap to clone; slots share it.
 #[derive(Debug, Clone)]
@@ -90,4 +98,20 @@ impl Job {
     pub fn explain(&self) -> String {
         self.plan.explained.clone()
     }
+
+    /// What the job's SQL makes of rows, up to its aggregation. A slot does this and [`Job::encode`] in one go; here each can be
+    /// measured for itself.
+    pub fn work(&self, batch: &InBatch) -> Result<Worked, SlotError> {
+        let rows = Rows::new(self.plan.with_pseudo_columns(batch)?);
+        Ok(Worked(stage::run(&self.plan.before, rows, &mut Vec::new())?.batch))
+    }
+
+    /// Rows of a job without an aggregation as records of its target: key and Avro body, or why a row can't be one.
+    pub fn encode(&self, rows: &Worked) -> Vec<Result<Encoded, String>> {
+        self.plan.encoder.encode(&rows.0)
+    }
 }
+
+/// Rows that are worked on and not encoded.
+#[derive(Debug)]
+pub struct Worked(RecordBatch);

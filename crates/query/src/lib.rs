@@ -45,6 +45,6 @@ pub use check_bundle::check_bundle;
 pub use commit::{Commit, DeadRow, OutRow};
 pub use compile::compile;
 pub use decode::{Decoded, Decoder, DecoderError, InBatch, InRecord};
-pub use job::Job;
+pub use job::{Job, Worked};
 pub use slot::{Slot, SlotError};
 pub use spec::{CompileError, Emit, JobSpec, StreamDef};

@@ -117,11 +117,13 @@ impl Slot {
         let plan = Arc::clone(&self.plan);
         let rows = plan.with_pseudo_columns(&batch)?;
         let fates = plan.fates(&rows)?;
-        let keep = self.judge(fates, &rows, &batch.places)?;
-        let taken = filter_record_batch(&rows, &keep)?;
-        let places: Vec<&Place> =
-            batch.places.iter().zip(keep.values()).filter_map(|(p, keep)| keep.then_some(p)).collect();
-        self.work(&plan, taken, &places)
+        let keep = self.judge(fates, &batch.places)?;
+        if keep.true_count() == keep.len() {
+            return self.work(&plan, rows, &batch.places);
+        }
+        let places: Vec<Place> =
+            batch.places.iter().zip(keep.values()).filter_map(|(p, keep)| keep.then_some(*p)).collect();
+        self.work(&plan, filter_record_batch(&rows, &keep)?, &places)
     }
 
     /// Counts a record that could not be decoded as a dead row of this slot.
@@ -206,13 +208,8 @@ impl Slot {
 
     /// Row by row: who is dead, who is late, and how far the watermarks are. Comes before every filter, so that a WHERE changes
     /// neither the watermark nor what is late.
-    fn judge(
-        &mut self,
-        fates: Vec<Fate>,
-        rows: &RecordBatch,
-        places: &[Place],
-    ) -> Result<BooleanArray, SlotError> {
-        debug_assert_eq!(fates.len(), rows.num_rows());
+    fn judge(&mut self, fates: Vec<Fate>, places: &[Place]) -> Result<BooleanArray, SlotError> {
+        debug_assert_eq!(fates.len(), places.len());
         let mut keep = Vec::with_capacity(fates.len());
         for (fate, place) in fates.into_iter().zip(places) {
             let id = (ONLY_INPUT, place.partition);
@@ -236,7 +233,7 @@ impl Slot {
         Ok(keep.into())
     }
 
-    fn work(&mut self, plan: &Plan, rows: RecordBatch, places: &[&Place]) -> Result<(), SlotError> {
+    fn work(&mut self, plan: &Plan, rows: RecordBatch, places: &[Place]) -> Result<(), SlotError> {
         let count = rows.num_rows();
         let mut failed = Vec::new();
         let done = stage::run(&plan.before, Rows::new(rows), &mut failed)?;

@@ -1,76 +1,95 @@
-//! Decoding a batch of records: rows, and what cannot be one. Pure but for the registry.
+//! Records as rows, and what cannot be one. Pure but for the registry.
 
 use crate::{Row, Target};
 use kafka::Record;
 use model::Incarnation;
+use pipeline::Column;
 use registry::{Registry, RegistryError};
 use std::{collections::HashMap, sync::Arc};
+use tokio::runtime::Handle;
 use wire::{avro::Codec, frame};
 
 /// Decodes records by the schema that they were written with.
 pub struct Decoder {
     registry: Registry,
+    columns: Vec<Column>,
+    life: Incarnation,
     /// What the table wants to see.
     reader: Codec,
-    writers: HashMap<u32, Result<Arc<Codec>, String>>,
+    writers: HashMap<u32, Result<Arc<Writer>, String>>,
 }
 
-/// A record that cannot be a row, and why.
-pub type Bad = (Record, String);
+struct Writer {
+    codec: Codec,
+    /// Where the table's columns stand in the record, where it was written as the table wants to see it.
+    positions: Option<Vec<usize>>,
+}
+
+/// A record, and the row that it is, or why it cannot be one.
+#[derive(Debug)]
+pub struct Judged {
+    pub record: Record,
+    pub row: Result<Row, String>,
+}
 
 impl Decoder {
-    pub fn new(registry: Registry, target: &Target) -> Result<Self, String> {
+    pub fn new(registry: Registry, target: &Target, life: Incarnation) -> Result<Self, String> {
         let reader = Codec::parse(&target.stream.avsc).map_err(|cause| cause.to_string())?;
-        Ok(Self { registry, reader, writers: HashMap::new() })
+        Ok(Self { registry, columns: target.columns.clone(), life, reader, writers: HashMap::new() })
     }
 
-    /// Decodes all records. An error means that the registry is needed and away: the batch must be tried again.
-    pub async fn decode(
-        &mut self,
-        target: &Target,
-        life: &Incarnation,
-        records: &[Record],
-    ) -> Result<(Vec<(usize, Row)>, Vec<Bad>), RegistryError> {
-        let (mut rows, mut bad) = (vec![], vec![]);
-        for (index, record) in records.iter().enumerate() {
-            match self.row(target, life, record).await? {
-                Ok(row) => rows.push((index, row)),
-                Err(reason) => bad.push((record.clone(), reason)),
-            }
-        }
-        Ok((rows, bad))
+    /// Decodes a record; on `runtime` it asks for a schema that is not known yet. An error means that the registry is needed and away:
+    /// the record must be tried again.
+    pub fn judge(&mut self, record: Record, runtime: &Handle) -> Result<Judged, RegistryError> {
+        let row = self.row(&record, runtime)?;
+        Ok(Judged { record, row })
     }
 
-    async fn row(
-        &mut self,
-        target: &Target,
-        life: &Incarnation,
-        record: &Record,
-    ) -> Result<Result<Row, String>, RegistryError> {
+    fn row(&mut self, record: &Record, runtime: &Handle) -> Result<Result<Row, String>, RegistryError> {
         let Some(payload) = &record.payload else { return Ok(Err("the record has no value".into())) };
         let (id, body) = match frame::split(payload) {
             Ok(parts) => parts,
             Err(cause) => return Ok(Err(cause.to_string())),
         };
-        let writer = self.writer(id).await?;
-        let decoded =
-            writer.and_then(|writer| writer.decode_as(body, &self.reader).map_err(|cause| cause.to_string()));
-        Ok(decoded.and_then(|value| Row::of(&target.columns, value, life.version(record.offset))))
+        let version = self.life.version(record.offset);
+        let writer = match self.writers.get(&id) {
+            Some(known) => known.clone(),
+            None => runtime.block_on(self.learn(id))?,
+        };
+        Ok(writer.and_then(|writer| match writer.flat(body) {
+            Some(values) => Ok(Row { values, version }),
+            None => {
+                let decoded =
+                    writer.codec.decode_as(body, &self.reader).map_err(|cause| cause.to_string())?;
+                Row::of(&self.columns, decoded, version)
+            }
+        }))
     }
 
-    async fn writer(&mut self, id: u32) -> Result<Result<Arc<Codec>, String>, RegistryError> {
-        if let Some(known) = self.writers.get(&id) {
-            return Ok(known.clone());
-        }
+    async fn learn(&mut self, id: u32) -> Result<Result<Arc<Writer>, String>, RegistryError> {
         let found = match self.registry.schema(id).await {
-            Ok(schema) => {
-                Codec::parse(&schema).map(Arc::new).map_err(|cause| format!("schema id {id}: {cause}"))
-            }
+            Ok(schema) => Codec::parse(&schema)
+                .map(|codec| Arc::new(Writer::new(codec, &self.reader, &self.columns)))
+                .map_err(|cause| format!("schema id {id}: {cause}")),
             Err(cause) if cause.passes() => return Err(cause),
             // Not kept: the id may be registered later.
             Err(cause) => return Ok(Err(cause.to_string())),
         };
         self.writers.insert(id, found.clone());
         Ok(found)
+    }
+}
+
+impl Writer {
+    fn new(codec: Codec, reader: &Codec, columns: &[Column]) -> Self {
+        let positions = || columns.iter().map(|column| codec.position(&column.name)).collect();
+        Self { positions: if codec.schema() == reader.schema() { positions() } else { None }, codec }
+    }
+
+    /// The values of the columns, where the record is a flat one and nothing about it is odd.
+    fn flat(&self, body: &[u8]) -> Option<Vec<Option<apache_avro::types::Value>>> {
+        let positions = self.positions.as_ref()?;
+        let mut values = self.codec.values(body)?;
+        Some(positions.iter().map(|position| values[*position].take()).collect())
     }
 }

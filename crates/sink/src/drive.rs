@@ -2,8 +2,8 @@
 
 use crate::{
     Context, Store, Target, WriteError,
-    batch::{Bad, Decoder},
-    feed::{Fed, Feed},
+    batch::{Decoder, Judged},
+    feed::{Fed, Feed, PART_RECORDS_MAX},
     status::Status,
     store::{Places, Written},
 };
@@ -12,7 +12,7 @@ use model::{DeadLetter, Incarnation, Retry, Stage};
 use pipeline::Stream;
 use service::{Break, CancellationToken};
 use std::time::Duration;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use wire::passed::Offsets;
 
 /// Drives a table until it is stopped. What fails is tried again for ever; the reason is visible meanwhile.
@@ -20,10 +20,7 @@ pub async fn drive<S: Store>(context: Context<S>, target: Target, stop: Cancella
     let mut status = Status::new(&context, &target);
     let mut failed = 0;
     while !stop.is_cancelled() {
-        let cause = tokio::select! {
-            ended = go_on(&context, &target, &mut status) => ended,
-            () = stop.cancelled() => return,
-        };
+        let Some(cause) = go_on(&context, &target, &mut status, &stop).await else { return };
         failed += 1;
         status.problem(&cause).await;
         let pause = PAUSE.pause(failed, rand::random_range(0.0..1.0));
@@ -42,30 +39,53 @@ async fn answered<T>(asked: impl Future<Output = Result<T, WriteError>>) -> Resu
 
 const PAUSE: Retry = Retry::new(u32::MAX, Duration::from_millis(200), Duration::from_secs(5));
 
-/// Goes on from the last commit until something fails. The answer is what failed.
-async fn go_on<S: Store>(context: &Context<S>, target: &Target, status: &mut Status) -> String {
-    match Drive::start(context, target).await {
-        Err(cause) => cause,
-        Ok(mut drive) => {
-            status.good().await;
-            loop {
-                if let Err(cause) = drive.step(status).await {
-                    return cause;
-                }
-            }
-        }
+/// Goes on from the last commit until it is stopped, or something fails. The answer is what failed.
+async fn go_on<S: Store>(
+    context: &Context<S>,
+    target: &Target,
+    status: &mut Status,
+    stop: &CancellationToken,
+) -> Option<String> {
+    let started = stop.run_until_cancelled(Drive::start(context, target)).await?;
+    let mut drive = match started {
+        Ok(drive) => drive,
+        Err(cause) => return Some(cause),
+    };
+    status.good().await;
+    let ended = stop.run_until_cancelled(drive.go(status)).await;
+    // What was written is told, or it would be read and counted again. If that fails too, so it is.
+    if let Ok(Err(cause)) = timeout(TELL_MAX, drive.tell(status)).await {
+        tracing::info!(table = target.table.name, "its last place was not kept: {cause}");
     }
+    ended
 }
 
 struct Drive<'a, S> {
     context: &'a Context<S>,
     target: &'a Target,
     life: Incarnation,
-    decoder: Decoder,
     feed: Feed,
-    /// Next to read, as far as it is committed or about to be.
+    /// Next to read, once the batch in hand is written.
     next: Offsets,
+    written: Progress,
 }
+
+/// What is written, and not yet told to Kafka and PostgreSQL.
+struct Progress {
+    /// Everything before it is durable or in quarantine.
+    next: Offsets,
+    rows: u64,
+    dead: u64,
+    is_told: bool,
+    told_at: Instant,
+}
+
+/// Places are kept and rows are counted this often at most: it takes three answers, and while there is always more the next rows wait
+/// for them. What was written since is what a crash makes the sink write again.
+const TELL_EVERY: Duration = Duration::from_millis(100);
+
+/// At the end nobody waits longer for it.
+const TELL_MAX: Duration = Duration::from_secs(2);
 
 impl<'a, S: Store> Drive<'a, S> {
     async fn start(context: &'a Context<S>, target: &'a Target) -> Result<Self, String> {
@@ -81,62 +101,99 @@ impl<'a, S: Store> Drive<'a, S> {
         let life = postgres::answered(life).await.map_err(|cause| cause.to_string())?;
         let places =
             answered(context.store.places(target, topic.id)).await.map_err(|cause| cause.to_string())?;
-        let feed =
-            Feed::start(&context.cluster, &topic.name, &target.table.group(), places.clone(), context.guards)
-                .await
-                .map_err(|cause| cause.to_string())?;
-        let decoder = Decoder::new(context.registry.clone(), target)?;
-        Ok(Self { context, target, life, decoder, feed, next: places.unwrap_or_default() })
+        let decoder = Decoder::new(context.registry.clone(), target, life.clone())?;
+        let (group, guards) = (target.table.group(), context.guards);
+        let feed = Feed::start(&context.cluster, &topic.name, &group, places.clone(), decoder, guards)
+            .await
+            .map_err(|cause| cause.to_string())?;
+        let next = places.unwrap_or_default();
+        let written =
+            Progress { next: next.clone(), rows: 0, dead: 0, is_told: true, told_at: Instant::now() };
+        Ok(Self { context, target, life, feed, next, written })
+    }
+
+    /// Writes what comes until something fails. The answer is what failed.
+    async fn go(&mut self, status: &mut Status) -> String {
+        loop {
+            if let Err(cause) = self.step(status).await {
+                return cause;
+            }
+        }
     }
 
     /// Takes what has come and makes it durable.
     async fn step(&mut self, status: &mut Status) -> Result<(), String> {
-        let (records, caught) = self.gather().await?;
-        let before = self.next.clone();
-        records.iter().for_each(|record| self.next.include(record.partition, record.offset));
+        let Some((records, caught)) = self.gather().await? else { return self.tell(status).await };
+        records.iter().for_each(|Judged { record, .. }| self.next.include(record.partition, record.offset));
         if let Some(ends) = caught {
             ends.0.into_iter().for_each(|(partition, end)| self.next.include(partition, end - 1));
         }
-        if records.is_empty() && self.next == before {
+        if records.is_empty() && self.next == self.written.next {
             return Ok(());
         }
         if self.context.guards.lack(Break::CommitBeforeWrite) {
             self.feed.commit(&self.next).await.map_err(|cause| cause.to_string())?;
         }
-        let (rows, dead) = self.write(&records).await?;
+        let (rows, dead) = self.write(records).await?;
+        status.count(rows, dead);
         // Only now is everything before `next` durable or in quarantine.
-        self.feed.commit(&self.next).await.map_err(|cause| cause.to_string())?;
-        self.remember_height().await;
-        status.count(rows, dead).await;
+        self.written.next.clone_from(&self.next);
+        self.written.rows += rows;
+        self.written.dead += dead;
+        self.written.is_told = false;
+        if self.written.told_at.elapsed() >= TELL_EVERY { self.tell(status).await } else { Ok(()) }
+    }
+
+    /// Keeps how far the table is, and counts. Nothing is said twice.
+    async fn tell(&mut self, status: &mut Status) -> Result<(), String> {
+        if self.written.is_told {
+            return Ok(());
+        }
+        self.feed.commit(&self.written.next).await.map_err(|cause| cause.to_string())?;
+        let (rows, dead) = (self.written.rows, self.written.dead);
+        (self.written.rows, self.written.dead, self.written.is_told) = (0, 0, true);
+        tokio::join!(self.remember_height(), status.keep_counts(rows, dead));
+        self.written.told_at = Instant::now();
         Ok(())
     }
 
-    /// Waits for the first record, then takes what else is there.
-    async fn gather(&mut self) -> Result<(Vec<Record>, Option<Offsets>), String> {
-        let mut records = vec![];
-        let first = self.feed.records.recv().await.ok_or("the reader has ended")?;
-        let mut fed = Some(first);
-        while let Some(item) = fed {
-            match item {
-                Fed::Record(record) => records.push(record),
-                Fed::Caught(ends) => return Ok((records, Some(ends))),
+    /// Waits for the first records, then takes what else is there. Nothing where it is time to tell what was written.
+    async fn gather(&mut self) -> Result<Option<(Vec<Judged>, Option<Offsets>)>, String> {
+        let first = match self.written.is_told {
+            true => Ok(self.feed.fed.recv().await),
+            false => timeout_at(self.written.told_at + TELL_EVERY, self.feed.fed.recv()).await,
+        };
+        let Ok(first) = first else { return Ok(None) };
+        let (mut records, mut fed) = (vec![], Some(first.ok_or("the reader has ended")?));
+        while let Some(part) = fed {
+            match part {
+                Fed::Records(part) => records.extend(part),
+                Fed::Caught(ends) => return Ok(Some((records, Some(ends)))),
+                Fed::Ended(cause) => return Err(cause.to_string()),
             }
-            if records.len() >= self.context.batch_records_max {
+            if records.len() + PART_RECORDS_MAX > self.context.batch_records_max {
                 break;
             }
-            fed = self.feed.records.try_recv().ok();
+            fed = self.feed.fed.try_recv().ok();
         }
-        Ok((records, None))
+        Ok(Some((records, None)))
     }
 
     /// Makes every record a row or a dead letter. The store keeps the place only with the last of its rows, so what it refuses is
     /// buried before that: a place must never be kept for a record that is nowhere yet.
-    async fn write(&mut self, records: &[Record]) -> Result<(u64, u64), String> {
-        let (rows, bad) =
-            self.decoder.decode(self.target, &self.life, records).await.map_err(|cause| cause.to_string())?;
+    async fn write(&mut self, judged: Vec<Judged>) -> Result<(u64, u64), String> {
+        let (mut records, mut rows, mut bad) = (vec![], vec![], vec![]);
+        for Judged { record, row } in judged {
+            match row {
+                Ok(row) => {
+                    records.push(record);
+                    rows.push(row);
+                }
+                Err(reason) => bad.push((record, reason)),
+            }
+        }
         let mut dead = bad.len() as u64;
         self.bury(bad).await?;
-        let (mut indexes, mut rows): (Vec<usize>, Vec<_>) = rows.into_iter().unzip();
         let places = Places { topic_id: self.life.topic_id, next: self.next.clone() };
         loop {
             let refused = match answered(self.context.store.write(self.target, &rows, &places)).await {
@@ -147,17 +204,15 @@ impl<'a, S: Store> Drive<'a, S> {
             };
             dead += refused.len() as u64;
             let out: std::collections::BTreeSet<usize> = refused.iter().map(|(row, _)| *row).collect();
-            self.bury(
-                refused.into_iter().map(|(row, reason)| (records[indexes[row]].clone(), reason)).collect(),
-            )
-            .await?;
+            let refused = refused.into_iter().map(|(row, reason)| (records[row].clone(), reason));
+            self.bury(refused.collect()).await?;
             rows = without(rows, &out);
-            indexes = without(indexes, &out);
+            records = without(records, &out);
         }
     }
 
     /// Sends what cannot be a row to the dead letters, with where it came from.
-    async fn bury(&self, bad: Vec<Bad>) -> Result<(), String> {
+    async fn bury(&self, bad: Vec<(Record, String)>) -> Result<(), String> {
         if self.context.guards.lack(Break::DropDeadLetters) {
             return Ok(());
         }
@@ -191,7 +246,7 @@ impl<'a, S: Store> Drive<'a, S> {
     }
 
     async fn remember_height(&self) {
-        let highest = self.next.0.values().max().copied().unwrap_or(0);
+        let highest = self.written.next.0.values().max().copied().unwrap_or(0);
         let kept = postgres::incarnation::reached(&self.context.metadata, self.life.topic_id, highest);
         if let Err(cause) = postgres::answered(kept).await {
             tracing::warn!("the height of {} was not kept: {cause}", self.life.topic);

@@ -1,29 +1,36 @@
-//! Records of a topic as a channel, read by a thread of its own: librdkafka's reader blocks.
+//! Records of a topic as a channel of rows, read and decoded by a thread of its own: librdkafka's reader blocks, and while the
+//! store writes, the next rows are made.
 
-use kafka::{Cluster, KafkaError, Polled, Reader, Record, Start};
+use crate::batch::{Decoder, Judged};
+use kafka::{Cluster, KafkaError, Polled, Reader, Start};
+use registry::RegistryError;
 use service::{Break, Guards};
 use std::{sync::Arc, time::Duration};
-use tokio::sync::mpsc;
+use tokio::{runtime::Handle, sync::mpsc};
 use wire::passed::Offsets;
 
 /// What the thread hands over.
 #[derive(Debug)]
 pub enum Fed {
-    Record(Record),
+    Records(Vec<Judged>),
     /// Nothing came for a moment: every partition is read up to here, transaction markers included.
     Caught(Offsets),
+    /// The feed has ended: a record needs the registry, which is away.
+    Ended(RegistryError),
 }
 
 /// A running feed. Dropping it ends the thread.
 pub struct Feed {
-    pub records: mpsc::Receiver<Fed>,
+    pub fed: mpsc::Receiver<Fed>,
     reader: Arc<Reader>,
     topic: String,
     guards: Guards,
 }
 
-/// Records that wait between the reader and the store. More would only be memory: the reader has a queue of its own.
-const WAITING_MAX: usize = 4_096;
+/// Parts that wait between the reader and the store. More would only be memory: the reader has a queue of its own.
+const WAITING_MAX: usize = 8;
+/// Records of one part: a few make a batch.
+pub const PART_RECORDS_MAX: usize = 250;
 const POLL: Duration = Duration::from_millis(100);
 
 impl Feed {
@@ -33,6 +40,7 @@ impl Feed {
         topic: &str,
         group: &str,
         places: Option<Offsets>,
+        decoder: Decoder,
         guards: Guards,
     ) -> Result<Self, KafkaError> {
         let partitions = cluster.topic(topic).await?.partitions;
@@ -47,10 +55,10 @@ impl Feed {
             .map(|partition| (topic.to_owned(), partition.id, start(partition.id)))
             .collect();
         reader.assign(&assigned)?;
-        let (sender, records) = mpsc::channel(WAITING_MAX);
-        let feeding = reader.clone();
-        std::thread::spawn(move || feed(&feeding, &sender));
-        Ok(Self { records, reader, topic: topic.to_owned(), guards })
+        let (sender, fed) = mpsc::channel(WAITING_MAX);
+        let (feeding, runtime) = (reader.clone(), Handle::current());
+        std::thread::spawn(move || feed(&feeding, decoder, &runtime, &sender));
+        Ok(Self { fed, reader, topic: topic.to_owned(), guards })
     }
 
     /// Keeps how far the group is.
@@ -76,12 +84,24 @@ impl Drop for Feed {
     }
 }
 
-fn feed(reader: &Reader, records: &mpsc::Sender<Fed>) {
-    let mut told = Offsets::default();
-    while !records.is_closed() {
-        let fed = match reader.poll(POLL) {
-            Ok(Polled::Record(record)) => Fed::Record(record),
+fn feed(reader: &Reader, mut decoder: Decoder, runtime: &Handle, sender: &mpsc::Sender<Fed>) {
+    let (mut told, mut part) = (Offsets::default(), vec![]);
+    while !sender.is_closed() {
+        // What is there goes on at once, in as few parts as that allows.
+        let pause = if part.is_empty() { POLL } else { Duration::ZERO };
+        let (fed, last) = match reader.poll(pause) {
+            Ok(Polled::Record(record)) => match decoder.judge(record, runtime) {
+                Ok(judged) => {
+                    part.push(judged);
+                    if part.len() < PART_RECORDS_MAX {
+                        continue;
+                    }
+                    (Fed::Records(std::mem::take(&mut part)), false)
+                }
+                Err(cause) => (Fed::Ended(cause), true),
+            },
             Ok(Polled::End { .. }) => continue,
+            Ok(Polled::Nothing) if !part.is_empty() => (Fed::Records(std::mem::take(&mut part)), false),
             Ok(Polled::Nothing) => {
                 let ends = Offsets(
                     reader.ends().into_iter().map(|(_, partition, offset)| (partition, offset)).collect(),
@@ -90,14 +110,14 @@ fn feed(reader: &Reader, records: &mpsc::Sender<Fed>) {
                     continue;
                 }
                 told = ends.clone();
-                Fed::Caught(ends)
+                (Fed::Caught(ends), false)
             }
             Err(cause) => {
                 tracing::warn!("{cause}");
                 continue;
             }
         };
-        if records.blocking_send(fed).is_err() {
+        if sender.blocking_send(fed).is_err() || last {
             return;
         }
     }

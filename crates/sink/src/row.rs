@@ -2,6 +2,7 @@
 
 use apache_avro::types::Value;
 use pipeline::Column;
+use std::borrow::Cow;
 use wire::avro::to_json;
 
 /// The values of a row, in the order of the target's columns, and its version.
@@ -34,14 +35,15 @@ fn not_null(value: Value) -> Option<Value> {
 }
 
 /// A value as PostgreSQL reads it from text.
-pub fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> Cow<'_, str> {
     match value {
+        Value::String(text) | Value::Enum(_, text) => text.into(),
         Value::Bytes(bytes) | Value::Fixed(_, bytes) => {
-            format!("\\x{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+            format!("\\x{}", bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>()).into()
         }
         other => match to_json(other) {
-            serde_json::Value::String(text) => text,
-            json => json.to_string(),
+            serde_json::Value::String(text) => text.into(),
+            json => json.to_string().into(),
         },
     }
 }

@@ -47,9 +47,14 @@ impl Status {
         }
     }
 
-    pub async fn count(&mut self, rows: u64, dead: u64) {
+    /// Counts for `/metrics`.
+    pub fn count(&mut self, rows: u64, dead: u64) {
         self.rows.inc_by(rows);
         self.dead.inc_by(dead);
+    }
+
+    /// Counts for who asks PostgreSQL.
+    pub async fn keep_counts(&self, rows: u64, dead: u64) {
         if rows + dead > 0 {
             self.keep(rows, dead, None).await;
         }

@@ -1,12 +1,14 @@
 //! Avro bodies: from JSON by a schema, and back to JSON.
 
 mod encode;
+mod flat;
 mod json;
 mod plan;
 
 pub use encode::Refusal;
 pub use json::to_json;
 
+use crate::record::Json;
 use apache_avro::{Schema, reader::datum::GenericDatumReader, types::Value};
 use plan::Plan;
 
@@ -21,6 +23,7 @@ pub const ALLOCATION_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub struct Codec {
     schema: Schema,
     plan: Plan,
+    is_flat: bool,
 }
 
 /// Why a text is not a schema for a stream.
@@ -48,7 +51,7 @@ impl Codec {
         apache_avro::util::max_allocation_bytes(ALLOCATION_BYTES_MAX);
         let schema = Schema::parse_str(text).map_err(|cause| SchemaError::Malformed(cause.to_string()))?;
         let plan = Plan::of(&schema)?;
-        Ok(Self { schema, plan })
+        Ok(Self { is_flat: plan.is_flat(), schema, plan })
     }
 
     pub fn schema(&self) -> &Schema {
@@ -67,6 +70,11 @@ impl Codec {
 
     /// Appends the Avro body of a JSON object to `out`. On a refusal `out` is as it was.
     pub fn encode(&self, record: &serde_json::Value, out: &mut Vec<u8>) -> Result<(), Refusal> {
+        self.encode_json(&record.into(), out)
+    }
+
+    /// [`Codec::encode`] of a record as it came.
+    pub fn encode_json(&self, record: &Json<'_>, out: &mut Vec<u8>) -> Result<(), Refusal> {
         let before = out.len();
         self.plan.encode(record, out).inspect_err(|_| out.truncate(before))
     }
@@ -74,6 +82,17 @@ impl Codec {
     /// Reads a body that was written with this schema.
     pub fn decode(&self, body: &[u8]) -> Result<Value, DecodeError> {
         self.read(body, None)
+    }
+
+    /// Where a field stands in the schema.
+    pub fn position(&self, field: &str) -> Option<usize> {
+        self.plan.fields.iter().position(|known| known.name == field)
+    }
+
+    /// The values of a record without records, lists or maps in it, in the order of the schema; `None` for null. Answers nothing
+    /// where the schema is another, or anything about the body is odd: what, [`Codec::decode`] says.
+    pub fn values(&self, body: &[u8]) -> Option<Vec<Option<Value>>> {
+        if self.is_flat { self.plan.values(body) } else { None }
     }
 
     /// Reads a body that was written with this schema as the record that `reader` describes.

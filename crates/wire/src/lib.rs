@@ -6,3 +6,4 @@ pub mod frame;
 pub mod ingest;
 pub mod key;
 pub mod passed;
+pub mod record;

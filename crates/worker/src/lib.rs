@@ -12,6 +12,7 @@ mod owner;
 mod progress;
 mod restore;
 mod slot;
+mod taken;
 mod writer;
 
 pub use config::Config;

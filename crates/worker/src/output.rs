@@ -1,12 +1,16 @@
 //! What a slot writes: its topics, the schema of its rows, and the records of a transaction.
 
-use crate::slot::{Failure, Work};
-use kafka::{Cluster, Outgoing, RECORD_ID, Record, TopicSpec};
+use crate::{
+    slot::{Failure, Work},
+    taken::Taken,
+    writer::Writer,
+};
+use kafka::{Cluster, Lent, RECORD_ID, TopicSpec, TransactionError};
 use model::{DeadLetter, Stage};
 use query::{Commit, DeadRow, Decoder, Job};
 use registry::RegistryError;
 use service::Break;
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 use wire::frame;
 
 /// The topics of a job and the id of its rows' schema.
@@ -45,38 +49,68 @@ impl Outputs {
         })
     }
 
-    /// The records of one commit: rows, dead letters, changes of state. `read` has the input records by place.
-    pub fn records<'a>(
-        &'a self,
-        work: &'a Work,
-        commit: &'a Commit,
-        read: &'a HashMap<(i32, i64), Record>,
-    ) -> impl Iterator<Item = Outgoing> + 'a {
-        let rows = commit.outputs.iter().map(move |row| self.row(row, read));
-        let kept = !work.guards.lack(Break::DropDeadLetters);
-        let dead = commit.dead.iter().filter(move |_| kept).map(move |row| self.dead_letter(work, row, read));
-        let changes = commit.changelog.iter().filter_map(move |change| self.change(change));
-        rows.chain(dead).chain(changes)
-    }
-
-    fn row(&self, row: &query::OutRow, read: &HashMap<(i32, i64), Record>) -> Outgoing {
-        let mut payload = Vec::with_capacity(row.payload.len() + frame::HEADER_BYTES);
-        payload.extend(frame::header(self.schema_id));
-        payload.extend(&row.payload);
-        let own = || row.key.as_ref().map(|key| String::from_utf8_lossy(key).into_owned());
-        let from_source = row.source.and_then(|place| read.get(&place)?.header(RECORD_ID).map(str::to_owned));
-        let headers = from_source.or_else(own).map(|id| (RECORD_ID, id)).into_iter().collect();
-        Outgoing {
-            topic: self.target.clone(),
-            key: row.key.clone(),
-            payload: Some(payload),
-            headers,
-            partition: None,
+    /// Sends the records of one commit: rows, dead letters, changes of state.
+    pub fn send(
+        &self,
+        work: &Work,
+        commit: &Commit,
+        taken: &Taken,
+        writer: &mut Writer,
+    ) -> Result<(), TransactionError> {
+        let mut payload = vec![];
+        for row in &commit.outputs {
+            self.send_row(row, taken, &mut payload, writer)?;
         }
+        if !work.guards.lack(Break::DropDeadLetters) {
+            for row in &commit.dead {
+                self.bury(work, row, taken, writer)?;
+            }
+        }
+        let Some(topic) = &self.changelog else { return Ok(()) };
+        for (partition, key, value) in &commit.changelog {
+            // A change lies in the changelog's partition with the number of the input's.
+            let partition = Some(*partition);
+            writer.send(Lent {
+                topic,
+                key: Some(key),
+                payload: value.as_deref(),
+                headers: &[],
+                partition,
+            })?;
+        }
+        Ok(())
     }
 
-    fn dead_letter(&self, work: &Work, row: &DeadRow, read: &HashMap<(i32, i64), Record>) -> Outgoing {
-        let record = row.offset.and_then(|offset| read.get(&(row.partition, offset)));
+    /// `payload` is room that is used again for each row.
+    fn send_row(
+        &self,
+        row: &query::OutRow,
+        taken: &Taken,
+        payload: &mut Vec<u8>,
+        writer: &mut Writer,
+    ) -> Result<(), TransactionError> {
+        payload.clear();
+        payload.extend_from_slice(&frame::header(self.schema_id));
+        payload.extend_from_slice(&row.payload);
+        let own = row.key.as_deref().map(String::from_utf8_lossy);
+        let id = row.source.and_then(|place| taken.find(place)?.1).or(own.as_deref());
+        writer.send(Lent {
+            topic: &self.target,
+            key: row.key.as_deref(),
+            payload: Some(payload),
+            headers: id.map(|id| (RECORD_ID, id)).as_slice(),
+            partition: None,
+        })
+    }
+
+    fn bury(
+        &self,
+        work: &Work,
+        row: &DeadRow,
+        taken: &Taken,
+        writer: &mut Writer,
+    ) -> Result<(), TransactionError> {
+        let found = row.offset.and_then(|offset| taken.find((row.partition, offset)));
         let letter = DeadLetter {
             stage: Stage::Job,
             reason: row.reason.clone(),
@@ -86,27 +120,15 @@ impl Outputs {
             job: Some(work.job.name.clone()),
             version: Some(work.pipeline.version.clone()),
         };
-        let mut headers = letter.headers();
-        headers
-            .extend(record.and_then(|record| record.header(RECORD_ID)).map(|id| (RECORD_ID, id.to_owned())));
-        let payload = match record {
-            Some(record) => record.payload.as_ref().map(|payload| payload.to_vec()),
-            None => row.row.as_ref().map(|row| row.clone().into_bytes()),
+        let headers = letter.headers();
+        let mut headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        headers.extend(found.and_then(|(_, id)| Some((RECORD_ID, id?))));
+        let payload = match found {
+            Some((record, _)) => record.payload.as_deref(),
+            None => row.row.as_deref().map(str::as_bytes),
         };
-        let key = record.and_then(|record| record.key.as_ref()).map(|key| key.to_vec());
-        Outgoing { topic: self.dead.clone(), key, payload, headers, partition: None }
-    }
-
-    /// A change lies in the changelog's partition with the number of the input's.
-    fn change(&self, (partition, key, value): &(i32, Vec<u8>, Option<Vec<u8>>)) -> Option<Outgoing> {
-        let topic = self.changelog.clone()?;
-        Some(Outgoing {
-            topic,
-            key: Some(key.clone()),
-            payload: value.clone(),
-            headers: vec![],
-            partition: Some(*partition),
-        })
+        let key = found.and_then(|(record, _)| record.key.as_deref());
+        writer.send(Lent { topic: &self.dead, key, payload, headers: &headers, partition: None })
     }
 }
 

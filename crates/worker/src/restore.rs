@@ -115,10 +115,10 @@ impl Inputs {
         self.places.keys().copied().collect()
     }
 
-    pub fn read(&mut self, partition: i32, offset: i64) {
+    pub fn read(&mut self, partition: i32, offset: i64, now: Instant) {
         if let Some(place) = self.places.get_mut(&partition) {
             place.next = offset + 1;
-            place.last_read = Instant::now();
+            place.last_read = now;
             place.idle = false;
         }
     }

@@ -6,18 +6,16 @@ use crate::{
     owner::Owner,
     progress::{Counts, Progress},
     restore::{self, Inputs},
+    taken::Taken,
     writer::Writer,
 };
-use kafka::{Polled, Reader, Record, TransactionError};
+use kafka::{Polled, Reader, TransactionError};
 use model::Retry;
 use pipeline::{Job, Pipeline};
-use query::{Decoder, InRecord};
+use query::Decoder;
 use registry::Registry;
 use service::{Break, CancellationToken, Guards};
-use std::{
-    collections::HashMap,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 /// What a slot's thread is to do.
 pub struct Work {
@@ -126,6 +124,8 @@ struct Running {
     reader: Reader,
     inputs: Inputs,
     outputs: Outputs,
+    /// Records of the last round: the next will have as many.
+    gathered: usize,
 }
 
 impl Running {
@@ -139,13 +139,13 @@ impl Running {
         let stream = &work.pipeline.streams[&inputs.stream];
         let decoder = Decoder::new(&stream.avsc)?;
         tracing::info!(job = work.job.name, slot = work.number, partitions = ?inputs.partitions(), state_rows = slot.state_rows(), "slot runs");
-        Ok(Self { slot, decoder, reader, inputs, outputs })
+        Ok(Self { slot, decoder, reader, inputs, outputs, gathered: 0 })
     }
 
     /// Gathers records for one commit interval, and commits what comes of them.
     fn round(&mut self, work: &Work, progress: &Progress, writer: &mut Writer) -> Result<(), Failure> {
-        let records = self.gather(work)?;
-        let payloads = self.push(work, records)?;
+        let taken = self.gather(work)?;
+        self.push(work, &taken)?;
         for partition in self.inputs.newly_idle() {
             self.slot.idle(&self.inputs.stream.clone(), partition)?;
         }
@@ -158,9 +158,7 @@ impl Running {
         self.inputs.see_watermarks(&commit.watermarks);
         self.inputs.count(counts(&commit));
         writer.begin().map_err(transaction)?;
-        for record in self.outputs.records(work, &commit, &payloads) {
-            writer.send(record).map_err(transaction)?;
-        }
+        self.outputs.send(work, &commit, &taken, writer).map_err(transaction)?;
         writer.commit(&self.inputs.progress(work.guards), &self.reader).map_err(transaction)?;
         self.slot.applied();
         self.inputs.committed();
@@ -172,37 +170,40 @@ impl Running {
         progress.committed(self.inputs.counts(), self.slot.state_rows(), self.slot.watermark());
     }
 
-    fn gather(&mut self, work: &Work) -> Result<Vec<Record>, Failure> {
-        let (started, mut records) = (Instant::now(), vec![]);
-        while records.len() < work.config.batch_rows_max {
-            let left = work.config.commit_interval.saturating_sub(started.elapsed());
-            if left.is_zero() {
-                break;
+    fn gather(&mut self, work: &Work) -> Result<Taken, Failure> {
+        let (started, max) = (Instant::now(), work.config.batch_rows_max);
+        let (mut taken, mut now) = (Taken::with_capacity(self.gathered.min(max)), started);
+        while taken.records.len() < max {
+            // What is there is taken without a look at the clock, but for one now and then.
+            let mut polled = self.reader.poll(Duration::ZERO)?;
+            if matches!(polled, Polled::Nothing) || taken.records.len().is_multiple_of(CLOCK_EVERY) {
+                now = Instant::now();
             }
-            match self.reader.poll(left)? {
+            let left = work.config.commit_interval.saturating_sub(now - started);
+            if matches!(polled, Polled::Nothing) && !left.is_zero() {
+                polled = self.reader.poll(left)?;
+                now = Instant::now();
+            }
+            match polled {
                 Polled::Record(record) => {
-                    self.inputs.read(record.partition, record.offset);
-                    records.push(record);
+                    self.inputs.read(record.partition, record.offset, now);
+                    taken.push(record);
                 }
                 Polled::End { .. } => {}
                 Polled::Nothing => self.inputs.caught(self.reader.ends()),
             }
+            if left.is_zero() {
+                break;
+            }
         }
-        Ok(records)
+        self.gathered = taken.records.len();
+        Ok(taken)
     }
 
-    /// Hands records to the job. Answers their payloads by place: a dead letter carries its payload byte for byte.
-    fn push(&mut self, work: &Work, records: Vec<Record>) -> Result<HashMap<(i32, i64), Record>, Failure> {
-        let input = |record: &Record| InRecord {
-            partition: record.partition,
-            offset: record.offset,
-            timestamp_ms: record.timestamp_ms,
-            key: record.key.clone(),
-            payload: record.payload.clone(),
-        };
-        let given: Vec<InRecord> = records.iter().map(input).collect();
+    /// Hands records to the job.
+    fn push(&mut self, work: &Work, taken: &Taken) -> Result<(), Failure> {
         let decoded = loop {
-            let decoded = self.decoder.decode(&given);
+            let decoded = self.decoder.decode(&taken.records);
             if decoded.unknown_ids.is_empty() {
                 break decoded;
             }
@@ -210,14 +211,18 @@ impl Running {
         };
         let stream = self.inputs.stream.clone();
         for (index, reason) in decoded.bad {
-            self.slot.dead(&stream, given[index].partition, given[index].offset, reason)?;
+            let record = &taken.records[index];
+            self.slot.dead(&stream, record.partition, record.offset, reason)?;
         }
         if let Some(batch) = decoded.good {
             self.slot.push(&stream, batch)?;
         }
-        Ok(records.into_iter().map(|record| ((record.partition, record.offset), record)).collect())
+        Ok(())
     }
 }
+
+/// Records between two looks at the clock while there are more at once: a few of these take less than a millisecond.
+const CLOCK_EVERY: usize = 64;
 
 fn counts(commit: &query::Commit) -> Counts {
     Counts {

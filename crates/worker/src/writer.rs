@@ -1,7 +1,7 @@
 //! How a slot writes: in transactions, and without them only where a test wants to see what is then lost or doubled.
 
 use crate::slot::Work;
-use kafka::{KafkaError, Outgoing, Progress, Reader, Sender, TransactionError, Transactional};
+use kafka::{KafkaError, Lent, Outgoing, Progress, Reader, Sender, TransactionError, Transactional};
 use service::Break;
 
 pub enum Writer {
@@ -36,11 +36,11 @@ impl Writer {
         }
     }
 
-    pub fn send(&mut self, record: Outgoing) -> Result<(), TransactionError> {
+    pub fn send(&mut self, record: Lent<'_>) -> Result<(), TransactionError> {
         match self {
-            Self::Transactional(producer) => producer.send(&record),
+            Self::Transactional(producer) => producer.send(record),
             Self::Apart(apart) => {
-                apart.pending.push(record);
+                apart.pending.push(record.to_owned());
                 Ok(())
             }
         }

@@ -52,8 +52,8 @@ pub type Codecs = HashMap<u32, Result<Codec, String>>;
 impl Message {
     /// `is_avro` says that the topic has a schema: a value without one is then told as wrong.
     pub fn of(record: &Record, codecs: &Codecs, is_avro: bool) -> Self {
-        let text = |(name, value): &(String, bytes::Bytes)| {
-            (name.clone(), String::from_utf8_lossy(value).into_owned())
+        let text = |(name, value): &(std::borrow::Cow<'static, str>, bytes::Bytes)| {
+            (name.to_string(), String::from_utf8_lossy(value).into_owned())
         };
         Self {
             partition: record.partition,

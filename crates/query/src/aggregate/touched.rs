@@ -1,49 +1,63 @@
 //! The groups that were touched since the last flush, numbered for their accumulators.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use datafusion_common::DataFusionError;
 use datafusion_expr_common::groups_accumulator::GroupsAccumulator;
+use foldhash::fast::RandomState;
 
-use super::{Aggregate, StateKey, accumulators};
+use super::{Aggregate, StateKey, accumulators, store::Store};
 
-/// Groups with rows since the last flush, and their accumulators by position.
+/// Groups with rows since the last flush, and their accumulators.
 pub(super) struct Touched {
-    positions: HashMap<i32, HashMap<Box<[u8]>, usize>>,
-    pub(super) keys: Vec<StateKey>,
+    /// By input partition and group: the place in `groups`.
+    places: BTreeMap<i32, HashMap<Arc<[u8]>, usize, RandomState>>,
+    pub(super) groups: Vec<Group>,
     pub(super) accumulators: Vec<Box<dyn GroupsAccumulator>>,
+}
+
+/// A group that was touched.
+pub(super) struct Group {
+    pub(super) key: StateKey,
+    /// Its state before, taken out of the store.
+    pub(super) old: Option<Box<[u8]>>,
+    /// Its number in the accumulators.
+    pub(super) number: usize,
 }
 
 impl Touched {
     pub(super) fn new(plan: &Aggregate) -> Result<Self, DataFusionError> {
-        Ok(Self { positions: HashMap::new(), keys: Vec::new(), accumulators: accumulators(plan)? })
+        Ok(Self { places: BTreeMap::new(), groups: Vec::new(), accumulators: accumulators(plan)? })
     }
 
-    pub(super) fn position(&mut self, partition: i32, group: &[u8], end: i64) -> usize {
-        let groups = self.positions.entry(partition).or_default();
-        if let Some(position) = groups.get(group) {
-            return *position;
+    /// Where the group stands in `groups`; with its first row it takes its state out of the store.
+    pub(super) fn place(&mut self, partition: i32, group: &[u8], end: i64, store: &mut Store) -> usize {
+        let places = self.places.entry(partition).or_default();
+        if let Some(place) = places.get(group) {
+            return *place;
         }
-        let position = self.keys.len();
-        groups.insert(group.into(), position);
-        self.keys.push(StateKey { end, group: group.into(), partition });
-        position
+        let number = self.groups.len();
+        let old = store.take(end, partition, group);
+        let group: Arc<[u8]> = group.into();
+        places.insert(Arc::clone(&group), number);
+        self.groups.push(Group { key: StateKey { end, group, partition }, old, number });
+        number
     }
-    /// Renumbers the groups from `first` on: the one at `order[i]` becomes `first + i`.
-    pub(super) fn reorder(&mut self, first: usize, order: &[usize], positions: &mut [usize]) {
-        let mut renumbered = vec![0; order.len()];
-        for (i, old) in order.iter().enumerate() {
-            renumbered[old - first] = first + i;
+
+    /// Numbers the groups from `first` on anew: those that have a state come before those that have none. Answers the states, in the
+    /// order of the numbers.
+    pub(super) fn number(&mut self, first: usize) -> Vec<&[u8]> {
+        let new = &mut self.groups[first..];
+        let mut with_state = first;
+        let mut without = first + new.iter().filter(|group| group.old.is_some()).count();
+        for group in new.iter_mut() {
+            let next = if group.old.is_some() { &mut with_state } else { &mut without };
+            group.number = *next;
+            *next += 1;
         }
-        positions.iter_mut().filter(|p| **p >= first).for_each(|p| *p = renumbered[*p - first]);
-        let keys = order.iter().map(|old| self.keys[*old].clone()).collect::<Vec<_>>();
-        for (i, key) in keys.iter().enumerate() {
-            if let Some(position) = self.positions.get_mut(&key.partition).and_then(|g| g.get_mut(&key.group))
-            {
-                *position = first + i;
-            }
-        }
-        self.keys.truncate(first);
-        self.keys.extend(keys);
+        new.iter().filter_map(|group| group.old.as_deref()).collect()
     }
 }

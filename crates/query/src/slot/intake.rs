@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
+use arrow::{
+    array::{
+        Array, ArrayRef, AsArray, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMillisecondArray,
+    },
+    buffer::{Buffer, OffsetBuffer},
 };
 
 use super::SlotError;
@@ -69,20 +72,26 @@ impl Plan {
     }
 
     /// The rows with their place in Kafka beside them.
-    pub(super) fn with_pseudo_columns(&self, batch: &InBatch) -> Result<RecordBatch, SlotError> {
+    pub(crate) fn with_pseudo_columns(&self, batch: &InBatch) -> Result<RecordBatch, SlotError> {
         let places = &batch.places;
-        let keys = places.iter().map(|p| p.key.as_deref().and_then(|k| std::str::from_utf8(k).ok()));
         let times = TimestampMillisecondArray::from_iter_values(places.iter().map(|p| p.timestamp_ms));
         let pseudo: [ArrayRef; 5] = [
-            Arc::new(StringArray::from_iter_values(places.iter().map(|_| &*self.input.name))),
+            repeated(&self.input.name, places.len())?,
             Arc::new(Int32Array::from_iter_values(places.iter().map(|p| p.partition))),
             Arc::new(Int64Array::from_iter_values(places.iter().map(|p| p.offset))),
             Arc::new(times.with_timezone("+00:00")),
-            Arc::new(StringArray::from_iter(keys)),
+            Arc::clone(&batch.keys),
         ];
         let columns = batch.rows.columns().iter().cloned().chain(pseudo).collect();
         Ok(RecordBatch::try_new(Arc::clone(&self.input.schema), columns)?)
     }
+}
+
+/// The same text for each row.
+fn repeated(text: &str, rows: usize) -> Result<ArrayRef, SlotError> {
+    let ends = OffsetBuffer::from_repeated_length(text.len(), rows);
+    let bytes = Buffer::from_vec(text.as_bytes().repeat(rows));
+    Ok(Arc::new(StringArray::try_new(ends, bytes, None)?))
 }
 
 fn fate_of(instant: Option<i64>, column: &str) -> Fate {

@@ -1,9 +1,9 @@
-//! JSON to an Avro body, one pass, no intermediate value.
+//! JSON to an Avro body, one pass.
 
 use super::plan::{Field, Node, Plan};
+use crate::record::Json;
 use chrono::{DateTime, NaiveDate, Timelike};
-use serde_json::Value;
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// Why a record does not fit its schema: which field, what was expected, what was found.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -26,11 +26,11 @@ impl fmt::Display for Refusal {
 type Encoded = Result<(), Refusal>;
 
 impl Plan {
-    pub(super) fn encode(&self, record: &Value, out: &mut Vec<u8>) -> Encoded {
-        let Value::Object(object) = record else { return refuse("a JSON object", record) };
+    pub(super) fn encode(&self, record: &Json<'_>, out: &mut Vec<u8>) -> Encoded {
+        let Json::Object(object) = record else { return Err(wrong("a JSON object", record)) };
         let mut used = 0;
-        for field in &self.fields {
-            match (object.get(&field.name), &field.default) {
+        for (index, field) in self.fields.iter().enumerate() {
+            match (find(object, &field.name, index), &field.default) {
                 (Some(value), _) => {
                     used += 1;
                     field.node.encode(value, out).map_err(|refusal| refusal.inside(&field.name))?;
@@ -43,14 +43,28 @@ impl Plan {
     }
 
     /// A field that the schema does not have is refused, not dropped: dropping it would lose data in silence.
-    fn unknown(&self, object: &serde_json::Map<String, Value>) -> Refusal {
-        let name = object.keys().find(|key| !self.fields.iter().any(|field| &field.name == *key));
-        Refusal { path: name.cloned().unwrap_or_default(), message: "the schema has no such field".into() }
+    fn unknown(&self, object: &Object<'_>) -> Refusal {
+        let name = object
+            .iter()
+            .map(|(key, _)| key)
+            .find(|key| !self.fields.iter().any(|field| field.name == **key));
+        Refusal {
+            path: name.map(|name| name.to_string()).unwrap_or_default(),
+            message: "the schema has no such field".into(),
+        }
     }
 }
 
+type Object<'a> = [(Cow<'a, str>, Json<'a>)];
+
+/// Most records have their fields in the schema's order.
+fn find<'r, 'a>(object: &'r Object<'a>, field: &str, index: usize) -> Option<&'r Json<'a>> {
+    let here = object.get(index).filter(|(key, _)| key == field);
+    here.or_else(|| object.iter().find(|(key, _)| key == field)).map(|(_, value)| value)
+}
+
 impl Node {
-    fn encode(&self, value: &Value, out: &mut Vec<u8>) -> Encoded {
+    fn encode(&self, value: &Json<'_>, out: &mut Vec<u8>) -> Encoded {
         match self {
             Node::Null => value.is_null().then_some(()).ok_or_else(|| wrong("null", value)),
             Node::Boolean => put(value.as_bool(), "true or false", value, |flag| out.push(flag.into())),
@@ -70,7 +84,7 @@ impl Node {
             }
             Node::Bytes => put(bytes(value), "bytes as base64", value, |bytes| sized(&bytes, out)),
             Node::Fixed(n) => {
-                put(bytes(value).filter(|b| b.len() == *n), &format!("{n} bytes as base64"), value, |b| {
+                put(bytes(value).filter(|b| b.len() == *n), format_args!("{n} bytes as base64"), value, |b| {
                     out.extend(b)
                 })
             }
@@ -111,7 +125,7 @@ impl Node {
 }
 
 /// The bytes of a field's default, or nothing where the default is not of the field's type.
-pub(super) fn default_bytes(node: &Node, value: &Value) -> Option<Vec<u8>> {
+pub(super) fn default_bytes(node: &Node, value: &Json<'_>) -> Option<Vec<u8>> {
     // By Avro's rule the default of a union belongs to its first branch.
     let mut out = vec![];
     match node {
@@ -139,17 +153,17 @@ fn sized(bytes: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(bytes);
 }
 
-fn put<T>(read: Option<T>, expected: &str, value: &Value, write: impl FnOnce(T)) -> Encoded {
+fn put<T>(read: Option<T>, expected: impl fmt::Display, value: &Json<'_>, write: impl FnOnce(T)) -> Encoded {
     read.map(write).ok_or_else(|| wrong(expected, value))
 }
 
-fn whole(value: &Value, min: i64, max: i64) -> Option<i64> {
+fn whole(value: &Json<'_>, min: i64, max: i64) -> Option<i64> {
     value.as_i64().filter(|n| (min..=max).contains(n))
 }
 
-fn float(value: &Value) -> Option<f64> {
+fn float(value: &Json<'_>) -> Option<f64> {
     match value {
-        Value::String(text) => match text.as_str() {
+        Json::Text(text) => match &**text {
             "NaN" => Some(f64::NAN),
             "Infinity" => Some(f64::INFINITY),
             "-Infinity" => Some(f64::NEG_INFINITY),
@@ -159,14 +173,14 @@ fn float(value: &Value) -> Option<f64> {
     }
 }
 
-fn bytes(value: &Value) -> Option<Vec<u8>> {
+fn bytes(value: &Json<'_>) -> Option<Vec<u8>> {
     use base64::Engine;
     base64::engine::general_purpose::STANDARD.decode(value.as_str()?).ok()
 }
 
-fn date(value: &Value) -> Option<i64> {
+fn date(value: &Json<'_>) -> Option<i64> {
     match value {
-        Value::String(text) => {
+        Json::Text(text) => {
             let date: NaiveDate = text.parse().ok()?;
             Some((date - NaiveDate::default()).num_days())
         }
@@ -174,9 +188,9 @@ fn date(value: &Value) -> Option<i64> {
     }
 }
 
-fn time(value: &Value, per_second: i64) -> Option<i64> {
+fn time(value: &Json<'_>, per_second: i64) -> Option<i64> {
     match value {
-        Value::String(text) => {
+        Json::Text(text) => {
             let time: chrono::NaiveTime = text.parse().ok()?;
             let nanos =
                 i64::from(time.num_seconds_from_midnight()) * 1_000_000_000 + i64::from(time.nanosecond());
@@ -186,9 +200,9 @@ fn time(value: &Value, per_second: i64) -> Option<i64> {
     }
 }
 
-fn timestamp(value: &Value, per_second: i64) -> Option<i64> {
+fn timestamp(value: &Json<'_>, per_second: i64) -> Option<i64> {
     match value {
-        Value::String(text) => {
+        Json::Text(text) => {
             let instant = DateTime::parse_from_rfc3339(text).ok()?;
             let below = i64::from(instant.timestamp_subsec_micros()) * per_second / 1_000_000;
             instant.timestamp().checked_mul(per_second)?.checked_add(below)
@@ -197,13 +211,21 @@ fn timestamp(value: &Value, per_second: i64) -> Option<i64> {
     }
 }
 
-fn symbol(symbols: &[String], value: &Value, out: &mut Vec<u8>) -> Encoded {
+fn symbol(symbols: &[String], value: &Json<'_>, out: &mut Vec<u8>) -> Encoded {
     let index = value.as_str().and_then(|text| symbols.iter().position(|symbol| symbol == text));
-    put(index, &format!("one of {}", symbols.join(", ")), value, |index| long(index as i64, out))
+    put(index, Symbols(symbols), value, |index| long(index as i64, out))
 }
 
-fn array(items: &Node, value: &Value, out: &mut Vec<u8>) -> Encoded {
-    let Value::Array(values) = value else { return refuse("an array", value) };
+struct Symbols<'a>(&'a [String]);
+
+impl fmt::Display for Symbols<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "one of {}", self.0.join(", "))
+    }
+}
+
+fn array(items: &Node, value: &Json<'_>, out: &mut Vec<u8>) -> Encoded {
+    let Json::Array(values) = value else { return Err(wrong("an array", value)) };
     if !values.is_empty() {
         long(values.len() as i64, out);
     }
@@ -214,8 +236,8 @@ fn array(items: &Node, value: &Value, out: &mut Vec<u8>) -> Encoded {
     Ok(())
 }
 
-fn map(values: &Node, value: &Value, out: &mut Vec<u8>) -> Encoded {
-    let Value::Object(object) = value else { return refuse("an object", value) };
+fn map(values: &Node, value: &Json<'_>, out: &mut Vec<u8>) -> Encoded {
+    let Json::Object(object) = value else { return Err(wrong("an object", value)) };
     if !object.is_empty() {
         long(object.len() as i64, out);
     }
@@ -228,40 +250,42 @@ fn map(values: &Node, value: &Value, out: &mut Vec<u8>) -> Encoded {
 }
 
 /// Takes the first branch that fits. The refusal is that of the only branch that is not null, where there is one.
-fn union(branches: &[Node], value: &Value, out: &mut Vec<u8>) -> Encoded {
+fn union(branches: &[Node], value: &Json<'_>, out: &mut Vec<u8>) -> Encoded {
     let before = out.len();
     let mut last = None;
     for (index, branch) in branches.iter().enumerate() {
+        if matches!(branch, Node::Null) && !value.is_null() {
+            continue;
+        }
         long(index as i64, out);
         match branch.encode(value, out) {
             Ok(()) => return Ok(()),
-            Err(refusal) if !matches!(branch, Node::Null) => last = Some(refusal),
-            Err(_) => {}
+            Err(refusal) => last = Some(refusal),
         }
         out.truncate(before);
     }
     match last {
         Some(refusal) if branches.len() == 2 => Err(refusal.or_null()),
-        _ => refuse("a value of one of the union's types", value),
+        _ => Err(wrong("a value of one of the union's types", value)),
     }
 }
 
 fn decimal(
-    value: &Value,
+    value: &Json<'_>,
     precision: usize,
     scale: usize,
     fixed: Option<usize>,
     out: &mut Vec<u8>,
 ) -> Encoded {
     let expected =
-        format!("a decimal with at most {precision} digits, {scale} of them after the point, as text");
+        format_args!("a decimal with at most {precision} digits, {scale} of them after the point, as text");
     let unscaled = value.as_str().and_then(|text| unscaled(text, precision, scale));
     let bytes = unscaled.map(|n| match fixed {
         Some(size) if size <= 16 => n.to_be_bytes()[16 - size..].to_vec(),
         Some(size) => [vec![if n < 0 { 0xff } else { 0 }; size - 16], n.to_be_bytes().to_vec()].concat(),
         None => shortest(n),
     });
-    put(bytes, &expected, value, |bytes| if fixed.is_some() { out.extend(bytes) } else { sized(&bytes, out) })
+    put(bytes, expected, value, |bytes| if fixed.is_some() { out.extend(bytes) } else { sized(&bytes, out) })
 }
 
 /// The decimal's digits as one number: `"-12.5"` at scale 2 is -1250.
@@ -307,18 +331,14 @@ fn missing(field: &Field) -> Refusal {
     }
 }
 
-fn refuse(expected: &str, found: &Value) -> Encoded {
-    Err(wrong(expected, found))
-}
-
 /// How much of a value is shown in a refusal.
 const SHOWN_CHARS: usize = 60;
 
-fn wrong(expected: &str, found: &Value) -> Refusal {
+fn wrong(expected: impl fmt::Display, found: &Json<'_>) -> Refusal {
     let text = match found {
-        Value::Array(items) => format!("an array of {}", items.len()),
-        Value::Object(object) => format!("an object with {} fields", object.len()),
-        other => other.to_string(),
+        Json::Array(items) => format!("an array of {}", items.len()),
+        Json::Object(object) => format!("an object with {} fields", object.len()),
+        other => other.to_value().to_string(),
     };
     let shown: String = text.chars().take(SHOWN_CHARS).collect();
     let dots = if shown.len() < text.len() { "…" } else { "" };

@@ -55,7 +55,8 @@ impl Plan {
     fn record(record: &RecordSchema) -> Result<Self, SchemaError> {
         let fields = record.fields.iter().map(|field| {
             let node = Node::of(&field.name, &field.schema)?;
-            let default = field.default.as_ref().and_then(|value| encode::default_bytes(&node, value));
+            let default =
+                field.default.as_ref().and_then(|value| encode::default_bytes(&node, &value.into()));
             Ok(Field { name: field.name.clone(), node, default })
         });
         Ok(Self { fields: fields.collect::<Result<_, _>>()? })

@@ -100,7 +100,62 @@ fn a_decimal_keeps_its_digits() {
     assert!(codec.encode(&json!({"d": "1.001"}), &mut vec![]).is_err());
 }
 
+const FLAT: &str = r#"{"type":"record","name":"Flat","fields":[
+  {"name":"id","type":"string"},
+  {"name":"age","type":["null","int"]},
+  {"name":"big","type":["long","null"]},
+  {"name":"ratio","type":"double"},
+  {"name":"half","type":"float"},
+  {"name":"ok","type":"boolean"},
+  {"name":"raw","type":"bytes"},
+  {"name":"born","type":{"type":"int","logicalType":"date"}},
+  {"name":"wakes","type":{"type":"int","logicalType":"time-millis"}},
+  {"name":"sleeps","type":{"type":"long","logicalType":"time-micros"}},
+  {"name":"at","type":["null",{"type":"long","logicalType":"timestamp-millis"}]},
+  {"name":"fine","type":{"type":"long","logicalType":"timestamp-micros"}}]}"#;
+
+/// The fields' values as the library reads them.
+fn fields(codec: &Codec, body: &[u8]) -> Option<Vec<Option<Value>>> {
+    let Ok(Value::Record(fields)) = codec.decode(body) else { return None };
+    let plain = |value| match value {
+        Value::Union(_, inner) if *inner == Value::Null => None,
+        Value::Union(_, inner) => Some(*inner),
+        other => Some(other),
+    };
+    Some(fields.into_iter().map(|(_, value)| plain(value)).collect())
+}
+
+#[test]
+fn only_flat_records_are_read_the_short_way() {
+    let codec = Codec::parse(EVERYTHING).unwrap();
+    let mut body = vec![];
+    codec.encode(&good(), &mut body).unwrap();
+    assert_eq!(codec.values(&body), None);
+    assert_eq!(codec.position("big"), Some(2));
+}
+
 proptest! {
+    /// Whole, cut, and with a part of it replaced: the short way reads what the library reads, or leaves it to the library.
+    #[test]
+    fn the_short_way_reads_what_the_library_reads(
+        n in any::<i64>(), x in any::<Option<i32>>(), f in -1e30f32..1e30, t in ".{0,8}",
+        at in any::<prop::sample::Index>(), noise in prop::collection::vec(any::<u8>(), 0..4), cut in any::<bool>(),
+    ) {
+        let codec = Codec::parse(FLAT).unwrap();
+        let record = json!({"id": t, "age": x, "big": x.map(|_| n), "ratio": f, "half": f, "ok": n > 0, "raw": "AAH/",
+            "born": x.unwrap_or(0), "wakes": 5, "sleeps": 6, "at": x.map(|_| n), "fine": n});
+        let mut body = vec![];
+        codec.encode(&record, &mut body).unwrap();
+        prop_assert!(codec.values(&body).is_some());
+        prop_assert_eq!(codec.values(&body), fields(&codec, &body));
+        let at = at.index(body.len());
+        let end = if cut { body.len() } else { (at + noise.len()).min(body.len()) };
+        body.splice(at..end, noise);
+        if let Some(values) = codec.values(&body) {
+            prop_assert_eq!(format!("{values:?}"), format!("{:?}", fields(&codec, &body).unwrap()));
+        }
+    }
+
     #[test]
     fn any_number_survives_the_round_trip(n in any::<i64>(), x in any::<i32>(), t in ".*") {
         let codec = Codec::parse(EVERYTHING).unwrap();
