@@ -4,7 +4,7 @@ use crate::clean;
 use anyhow::{Context, bail};
 use checker::{Marker, Outcome, Report, check};
 use e2e::{Fleet, Folder, REST_MAX, Signal, Story, evidence::By};
-use kafka::{Outgoing, Reader, TopicSpec, Transactional};
+use kafka::{Lent, Reader, TopicSpec, Transactional};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -131,11 +131,11 @@ fn write_marker(
 ) -> Result<(), kafka::TransactionError> {
     writer.begin()?;
     for partition in 0..PARTITIONS {
-        writer.send(&Outgoing {
-            topic: topic.into(),
-            key: Some(id.into()),
-            payload: Some(id.into()),
-            headers: vec![],
+        writer.send(Lent {
+            topic,
+            key: Some(id.as_bytes()),
+            payload: Some(id.as_bytes()),
+            headers: &[],
             partition: Some(partition),
         })?;
     }
