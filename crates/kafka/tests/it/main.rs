@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used)]
 
 use kafka::{
-    Cluster, Outgoing, Polled, Progress, Reader, Sender, Start, TopicSpec, TransactionError, Transactional,
-    cluster::End,
+    Cluster, Lent, Outgoing, Polled, Progress, Reader, Sender, Start, TopicSpec, TransactionError,
+    Transactional, cluster::End,
 };
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use test_support::{PATIENCE, Stack, eventually, unique};
@@ -28,6 +28,11 @@ fn record(topic: &str, key: &str, payload: &str) -> Outgoing {
         headers: vec![("record-id", key.into())],
         partition: None,
     }
+}
+
+fn lent<'a>(topic: &'a str, payload: &'a str) -> Lent<'a> {
+    let (key, headers) = (Some("a".as_bytes()), &[("record-id", "a")]);
+    Lent { topic, key, payload: Some(payload.as_bytes()), headers, partition: None }
 }
 
 /// Reads until the first record is there or everything is read.
@@ -73,12 +78,12 @@ async fn a_new_owner_fences_the_old_one_and_nothing_of_its_open_transaction_is_s
         let reader = Reader::new(&bootstrap, &id).unwrap();
         let old = Transactional::new(&bootstrap, &id).unwrap();
         old.begin().unwrap();
-        old.send(&record(&name, "a", "of the old one")).unwrap();
+        old.send(lent(&name, "of the old one")).unwrap();
         let new = Transactional::new(&bootstrap, &id).unwrap();
         let refused = old.commit(&[], &reader);
         assert!(matches!(refused, Err(TransactionError::Fenced)), "{refused:?}");
         new.begin().unwrap();
-        new.send(&record(&name, "a", "of the new one")).unwrap();
+        new.send(lent(&name, "of the new one")).unwrap();
         let place = Progress { topic: name.clone(), partition: 0, offset: 7, metadata: "42".into() };
         new.commit(&[place], &reader).unwrap();
         reader.assign(&[(name.clone(), 0, Start::Beginning)]).unwrap();
@@ -98,7 +103,7 @@ async fn the_end_of_a_partition_lies_behind_the_transaction_marker() {
         reader.assign(&[(name.clone(), 0, Start::Beginning)]).unwrap();
         let producer = Transactional::new(&bootstrap, &id).unwrap();
         producer.begin().unwrap();
-        producer.send(&record(&name, "a", "one")).unwrap();
+        producer.send(lent(&name, "one")).unwrap();
         producer.commit(&[], &reader).unwrap();
         let started = Instant::now();
         while reader.ends().iter().all(|(_, _, end)| *end < 2) {
