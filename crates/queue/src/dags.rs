@@ -60,6 +60,10 @@ impl Queue {
 
     /// A DAG that is not retired.
     pub async fn dag(&self, name: &str) -> Result<Option<DagRow>, sqlx::Error> {
+        // PostgreSQL has no text with a NUL, and would say so instead.
+        if name.contains('\0') {
+            return Ok(None);
+        }
         let statement = "SELECT * FROM dag WHERE name = $1 AND NOT retired";
         sqlx::query_as(statement).bind(name).fetch_optional(&self.pool).await
     }

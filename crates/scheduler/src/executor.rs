@@ -57,6 +57,8 @@ pub async fn follow(
     let mut renewed = Instant::now();
     let longest = if config.role == Role::All { LOOK_BESIDE } else { LOOK_AGAIN };
     while !service.shutdown.is_cancelled() {
+        // Of tasks whose endings went together, the first is not claimed after alone.
+        tokio::task::yield_now().await;
         while let Some(ended) = running.try_join_next_with_id() {
             forget(ended, &mut held);
         }

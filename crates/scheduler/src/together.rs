@@ -47,6 +47,13 @@ impl<A, T> Writer<A, T> {
     {
         let mut together = Vec::with_capacity(TOGETHER_MAX);
         while self.0.recv_many(&mut together, TOGETHER_MAX).await > 0 {
+            // Others that are about to ask come along, or the first of many would go alone.
+            tokio::task::yield_now().await;
+            while together.len() < TOGETHER_MAX
+                && let Ok(asked) = self.0.try_recv()
+            {
+                together.push(asked);
+            }
             let (asked, answers): (Vec<A>, Vec<_>) = together.drain(..).unzip();
             let said = match postgres::answered(write(asked.clone())).await {
                 Ok(said) => said.into_iter().map(Ok).collect(),
