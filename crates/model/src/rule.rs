@@ -50,6 +50,22 @@ pub enum Verdict {
 }
 
 impl TriggerRule {
+    pub const ALL: [Self; 13] = [
+        Self::AllSuccess,
+        Self::AllFailed,
+        Self::AllDone,
+        Self::AllDoneSetupSuccess,
+        Self::AllDoneMinOneSuccess,
+        Self::OneSuccess,
+        Self::OneFailed,
+        Self::OneDone,
+        Self::NoneFailed,
+        Self::NoneFailedMinOneSuccess,
+        Self::NoneSkipped,
+        Self::AllSkipped,
+        Self::Always,
+    ];
+
     /// Judges a task. A task without parents runs.
     pub fn judge(self, parents: ParentCounts) -> Verdict {
         if parents.upstream == 0 || self == TriggerRule::Always {

@@ -185,16 +185,18 @@ struct Prepared {
 
 /// No ending: the task has made its items, and waits for them.
 async fn work(desk: &Desk, claim: &Claim, stop: &CancellationToken) -> Option<Ending> {
-    match prepare(&desk.outside, claim).await {
-        Ok(prepared) => {
-            if let Ok(task) = find(&prepared.pipeline, claim, &prepared.name) {
-                desk.lineage.begins(claim, task);
-            }
-            let ending = begin(&desk.outside, claim, &prepared, stop).await;
-            ending.map(|ending| prepared.mask.ending(ending))
-        }
-        Err(reason) => Some(Ending::Failed { reason, retry_in: None }),
-    }
+    let failed = |reason| Some(Ending::Failed { reason, retry_in: None });
+    let prepared = match prepare(&desk.outside, claim).await {
+        Ok(prepared) => prepared,
+        Err(reason) => return failed(reason),
+    };
+    let task = match find(&prepared.pipeline, claim, &prepared.name) {
+        Ok(task) => task,
+        Err(reason) => return failed(reason),
+    };
+    desk.lineage.begins(claim, task);
+    let ending = begin(&desk.outside, claim, &prepared, task, stop).await;
+    ending.map(|ending| prepared.mask.ending(ending))
 }
 
 async fn prepare(outside: &Outside, claim: &Claim) -> Result<Prepared, String> {
@@ -236,13 +238,10 @@ async fn begin(
     outside: &Outside,
     claim: &Claim,
     prepared: &Prepared,
+    task: &Task,
     stop: &CancellationToken,
 ) -> Option<Ending> {
-    let Prepared { pipeline, name, is_item, tasks, context, mask } = prepared;
-    let task = match find(pipeline, claim, name) {
-        Ok(task) => task,
-        Err(reason) => return Some(Ending::Failed { reason, retry_in: None }),
-    };
+    let Prepared { pipeline, is_item, tasks, context, mask, .. } = prepared;
     if task.foreach.is_some() && !is_item {
         return foreach::attend(outside, claim, task, context).await;
     }
