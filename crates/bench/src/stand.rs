@@ -10,7 +10,7 @@ use serde_json::Value;
 use servers::Stack;
 use std::{
     fs,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 use test_support::OwnStack;
@@ -66,14 +66,13 @@ impl Stand {
     /// Writes the benchmark's pipeline: the scheduler publishes it within a second. What it would refuse is an error here: nobody
     /// would tell the benchmark, and it would wait in vain.
     pub fn pipeline(&self, files: &[(&str, &str)]) -> anyhow::Result<()> {
-        let texts = files.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
-        let stream = [("events.avsc".to_owned(), load::SCHEMA.to_owned())];
-        let bundle = Bundle { name: "bench".into(), files: stream.into_iter().chain(texts).collect() };
+        write(&self.own, files)?;
+        let bundle = Bundle::read(&folder(&self.own)).map_err(|problem| anyhow::anyhow!("{problem}"))?;
         if let Err(problems) = query::check_bundle(&bundle) {
             let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
             bail!("the benchmark's pipeline is refused: {}", problems.join("; "));
         }
-        write(&self.own, files)
+        Ok(())
     }
 
     /// Seconds of processor time that processes have taken so far, user and system, over all their threads.
@@ -150,8 +149,12 @@ fn unlimited(file: &Path) -> anyhow::Result<()> {
     Ok(fs::write(file, lifted)?)
 }
 
+fn folder(own: &OwnStack) -> PathBuf {
+    own.config.join("pipelines/bench")
+}
+
 fn write(own: &OwnStack, files: &[(&str, &str)]) -> anyhow::Result<()> {
-    let folder = own.config.join("pipelines/bench");
+    let folder = folder(own);
     fs::create_dir_all(folder.join("dags"))?;
     for (name, text) in files {
         fs::write(folder.join(name), text)?;
