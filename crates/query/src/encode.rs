@@ -10,12 +10,9 @@ use arrow::{
 };
 use serde_json::Value;
 
-use crate::{
-    binary::{put_bytes, put_long, shortest},
-    json,
-    shape::Shape,
-};
+use crate::{json, shape::Shape};
 use cells::Cells;
+use wire::binary::{put_bytes, put_long, shortest};
 
 /// Writes rows of one target: its columns are those of the batch, by position, or constants.
 #[derive(Debug)]

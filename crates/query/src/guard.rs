@@ -3,7 +3,8 @@
 //! The decoder takes a bad union index in silence, answers `Ok` for a truncated message, and one bad message spoils the rows
 //! that are already in it. This walk finds all of that first, at a fraction of the decoder's own cost.
 
-use crate::{binary::Cursor, shape::Shape};
+use crate::shape::Shape;
+use wire::binary::Cursor;
 
 /// An array or map of values without bytes (nulls, empty records) could claim any length; nobody sends that many.
 const EMPTY_ENTRIES_MAX: u64 = 1 << 16;

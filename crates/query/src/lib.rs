@@ -35,7 +35,6 @@ mod encode;
 mod stage;
 
 // Avro as a tree, as bytes and as JSON.
-mod binary;
 mod json;
 mod shape;
 

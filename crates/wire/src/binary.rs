@@ -1,7 +1,8 @@
-//! Avro's binary encoding, in the few pieces that the rest is made of.
+//! Avro's binary encoding, in the few pieces that readers and writers are made of.
 
-/// Appends a zigzag varint: Avro's `int` and `long`.
-pub(crate) fn put_long(value: i64, out: &mut Vec<u8>) {
+/// Appends a zigzag varint: Avro's `int` and `long` (Avro 1.12, "Binary Encoding").
+#[inline]
+pub fn put_long(value: i64, out: &mut Vec<u8>) {
     let mut rest = ((value << 1) ^ (value >> 63)) as u64;
     while rest >= 0x80 {
         out.push(rest as u8 | 0x80);
@@ -11,13 +12,14 @@ pub(crate) fn put_long(value: i64, out: &mut Vec<u8>) {
 }
 
 /// Appends a length and the bytes: Avro's `bytes` and `string`.
-pub(crate) fn put_bytes(value: &[u8], out: &mut Vec<u8>) {
+#[inline]
+pub fn put_bytes(value: &[u8], out: &mut Vec<u8>) {
     put_long(value.len() as i64, out);
     out.extend_from_slice(value);
 }
 
 /// The shortest big-endian two's complement of `value`: what a `decimal` in `bytes` holds.
-pub(crate) fn shortest(value: i128) -> Vec<u8> {
+pub fn shortest(value: i128) -> Vec<u8> {
     let bytes = value.to_be_bytes();
     let fill = if value < 0 { 0xff } else { 0 };
     let same_sign = |next: u8| (next & 0x80 != 0) == (value < 0);
@@ -26,7 +28,7 @@ pub(crate) fn shortest(value: i128) -> Vec<u8> {
 }
 
 /// The number that big-endian two's complement bytes stand for; `None` above 16 bytes.
-pub(crate) fn from_twos_complement(bytes: &[u8]) -> Option<i128> {
+pub fn from_twos_complement(bytes: &[u8]) -> Option<i128> {
     if bytes.len() > 16 {
         return None;
     }
@@ -37,21 +39,25 @@ pub(crate) fn from_twos_complement(bytes: &[u8]) -> Option<i128> {
 }
 
 /// Reads through bytes and never past their end.
-pub(crate) struct Cursor<'a> {
+pub struct Cursor<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Cursor<'a> {
-    pub(crate) fn new(bytes: &'a [u8]) -> Self {
+    #[inline]
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    pub(crate) fn left(&self) -> usize {
+    /// Bytes that are not read yet.
+    #[inline]
+    pub fn left(&self) -> usize {
         self.rest.len()
     }
 
+    /// The next `count` bytes.
     #[inline]
-    pub(crate) fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
+    pub fn take(&mut self, count: usize) -> Result<&'a [u8], String> {
         match self.rest.split_at_checked(count) {
             Some((taken, rest)) => {
                 self.rest = rest;
@@ -61,7 +67,8 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(crate) fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
+    #[inline]
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], String> {
         match self.rest.split_first_chunk() {
             Some((taken, rest)) => {
                 self.rest = rest;
@@ -72,8 +79,9 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// A zigzag varint of at most ten bytes.
     #[inline]
-    pub(crate) fn long(&mut self) -> Result<i64, String> {
+    pub fn long(&mut self) -> Result<i64, String> {
         match self.rest {
             // Lengths and indexes of unions are nearly always of one byte.
             [byte, rest @ ..] if *byte < 0x80 => {
@@ -104,12 +112,14 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    pub(crate) fn int(&mut self) -> Result<i32, String> {
+    #[inline]
+    pub fn int(&mut self) -> Result<i32, String> {
         let value = self.long()?;
         i32::try_from(value).map_err(|_| format!("{value} does not fit an int"))
     }
 
-    pub(crate) fn boolean(&mut self) -> Result<bool, String> {
+    #[inline]
+    pub fn boolean(&mut self) -> Result<bool, String> {
         match self.take(1)?[0] {
             0 => Ok(false),
             1 => Ok(true),
@@ -117,21 +127,22 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    /// A length and so many bytes.
     #[inline]
-    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], String> {
+    pub fn bytes(&mut self) -> Result<&'a [u8], String> {
         let length = self.long()?;
         let length = usize::try_from(length).map_err(|_| format!("{length} is not a length"))?;
         self.take(length)
     }
 
-    pub(crate) fn text(&mut self) -> Result<&'a str, String> {
+    pub fn text(&mut self) -> Result<&'a str, String> {
         std::str::from_utf8(self.bytes()?).map_err(|e| format!("a string is not UTF-8: {e}"))
     }
 
     /// The number of entries of the next block of an array or map; 0 is the end.
     ///
     /// A negative count is followed by the block's size in bytes, which a reader may skip by; here it is read and not used.
-    pub(crate) fn block(&mut self) -> Result<u64, String> {
+    pub fn block(&mut self) -> Result<u64, String> {
         let count = self.long()?;
         if count < 0 {
             self.long()?;
@@ -140,7 +151,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// An index below `bound`: of a union's branch, of an enum's symbol.
-    pub(crate) fn index(&mut self, what: &str, bound: usize) -> Result<usize, String> {
+    #[inline]
+    pub fn index(&mut self, what: &str, bound: usize) -> Result<usize, String> {
         let index = self.long()?;
         usize::try_from(index)
             .ok()

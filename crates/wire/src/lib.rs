@@ -1,6 +1,7 @@
 //! What crosses a process: Avro in Confluent's framing, and the bodies that our processes say to each other.
 
 pub mod avro;
+pub mod binary;
 pub mod fetch;
 pub mod frame;
 pub mod ingest;

@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 
-use crate::{binary::Cursor, shape::Shape};
+use crate::shape::Shape;
 use column::{Column, Kind};
+use wire::binary::Cursor;
 
 /// What the columns of a flat record hold.
 pub(super) struct Flat {

@@ -7,10 +7,8 @@ use arrow::{
 };
 
 use super::{Column, Source, put_value};
-use crate::{
-    binary::{put_bytes, put_long},
-    shape::Shape,
-};
+use crate::shape::Shape;
+use wire::binary::{put_bytes, put_long};
 
 /// The values of one field.
 pub(super) struct Cells<'a> {

@@ -5,10 +5,8 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono::{DateTime, Days, NaiveDate, NaiveTime, SecondsFormat, TimeDelta};
 use serde_json::{Map, Value};
 
-use crate::{
-    binary::{Cursor, from_twos_complement},
-    shape::Shape,
-};
+use crate::shape::Shape;
+use wire::binary::{Cursor, from_twos_complement};
 
 /// Reads one Avro value as JSON.
 pub(crate) fn from_avro(shape: &Shape, bytes: &[u8]) -> Result<Value, String> {

@@ -6,10 +6,10 @@ use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime};
 use serde_json::Value;
 
 use crate::{
-    binary::{put_bytes, put_long},
     encode::{put_decimal, put_symbol},
     shape::{Field, Shape},
 };
+use wire::binary::{put_bytes, put_long};
 
 /// Appends `value` as Avro. An error names the field and says what was expected.
 pub(crate) fn to_avro(shape: &Shape, value: &Value, out: &mut Vec<u8>) -> Result<(), String> {

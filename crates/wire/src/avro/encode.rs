@@ -1,7 +1,10 @@
 //! JSON to an Avro body, one pass.
 
 use super::plan::{Field, Node, Plan};
-use crate::record::Json;
+use crate::{
+    binary::{put_bytes, put_long, shortest},
+    record::Json,
+};
 use chrono::{DateTime, NaiveDate, Timelike};
 use std::{borrow::Cow, fmt};
 
@@ -70,49 +73,49 @@ impl Node {
             Node::Boolean => put(value.as_bool(), "true or false", value, |flag| out.push(flag.into())),
             Node::Int => {
                 put(whole(value, i32::MIN.into(), i32::MAX.into()), "a whole number of 32 bits", value, |n| {
-                    long(n, out)
+                    put_long(n, out)
                 })
             }
-            Node::Long => put(value.as_i64(), "a whole number of 64 bits", value, |n| long(n, out)),
+            Node::Long => put(value.as_i64(), "a whole number of 64 bits", value, |n| put_long(n, out)),
             Node::Float => put(float(value), "a number", value, |n| out.extend((n as f32).to_le_bytes())),
             Node::Double => put(float(value), "a number", value, |n| out.extend(n.to_le_bytes())),
-            Node::String => put(value.as_str(), "text", value, |text| sized(text.as_bytes(), out)),
+            Node::String => put(value.as_str(), "text", value, |text| put_bytes(text.as_bytes(), out)),
             Node::Uuid => {
                 put(value.as_str().filter(|t| uuid::Uuid::try_parse(t).is_ok()), "a UUID", value, |t| {
-                    sized(t.as_bytes(), out)
+                    put_bytes(t.as_bytes(), out)
                 })
             }
-            Node::Bytes => put(bytes(value), "bytes as base64", value, |bytes| sized(&bytes, out)),
+            Node::Bytes => put(bytes(value), "bytes as base64", value, |bytes| put_bytes(&bytes, out)),
             Node::Fixed(n) => {
                 put(bytes(value).filter(|b| b.len() == *n), format_args!("{n} bytes as base64"), value, |b| {
                     out.extend(b)
                 })
             }
-            Node::Date => {
-                put(date(value), "a date (\"2024-02-29\") or whole days since 1970", value, |n| long(n, out))
-            }
+            Node::Date => put(date(value), "a date (\"2024-02-29\") or whole days since 1970", value, |n| {
+                put_long(n, out)
+            }),
             Node::TimeMillis => {
                 put(time(value, 1_000), "a time of day (\"13:37:00\") or whole milliseconds", value, |n| {
-                    long(n, out)
+                    put_long(n, out)
                 })
             }
             Node::TimeMicros => put(
                 time(value, 1_000_000),
                 "a time of day (\"13:37:00\") or whole microseconds",
                 value,
-                |n| long(n, out),
+                |n| put_long(n, out),
             ),
             Node::TimestampMillis => put(
                 timestamp(value, 1_000),
                 "a timestamp (RFC 3339) or whole milliseconds since 1970",
                 value,
-                |n| long(n, out),
+                |n| put_long(n, out),
             ),
             Node::TimestampMicros => put(
                 timestamp(value, 1_000_000),
                 "a timestamp (RFC 3339) or whole microseconds since 1970",
                 value,
-                |n| long(n, out),
+                |n| put_long(n, out),
             ),
             Node::Decimal { precision, scale, fixed } => decimal(value, *precision, *scale, *fixed, out),
             Node::Enum(symbols) => symbol(symbols, value, out),
@@ -130,27 +133,12 @@ pub(super) fn default_bytes(node: &Node, value: &Json<'_>) -> Option<Vec<u8>> {
     let mut out = vec![];
     match node {
         Node::Union(branches) => {
-            long(0, &mut out);
+            put_long(0, &mut out);
             branches.first()?.encode(value, &mut out).ok()?;
         }
         other => other.encode(value, &mut out).ok()?,
     }
     Some(out)
-}
-
-/// Zig-zag variable-length coding, Avro 1.12 "Binary Encoding".
-fn long(n: i64, out: &mut Vec<u8>) {
-    let mut rest = ((n << 1) ^ (n >> 63)) as u64;
-    while rest >= 0x80 {
-        out.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    out.push(rest as u8);
-}
-
-fn sized(bytes: &[u8], out: &mut Vec<u8>) {
-    long(bytes.len() as i64, out);
-    out.extend_from_slice(bytes);
 }
 
 fn put<T>(read: Option<T>, expected: impl fmt::Display, value: &Json<'_>, write: impl FnOnce(T)) -> Encoded {
@@ -213,7 +201,7 @@ fn timestamp(value: &Json<'_>, per_second: i64) -> Option<i64> {
 
 fn symbol(symbols: &[String], value: &Json<'_>, out: &mut Vec<u8>) -> Encoded {
     let index = value.as_str().and_then(|text| symbols.iter().position(|symbol| symbol == text));
-    put(index, Symbols(symbols), value, |index| long(index as i64, out))
+    put(index, Symbols(symbols), value, |index| put_long(index as i64, out))
 }
 
 struct Symbols<'a>(&'a [String]);
@@ -227,25 +215,25 @@ impl fmt::Display for Symbols<'_> {
 fn array(items: &Node, value: &Json<'_>, out: &mut Vec<u8>) -> Encoded {
     let Json::Array(values) = value else { return Err(wrong("an array", value)) };
     if !values.is_empty() {
-        long(values.len() as i64, out);
+        put_long(values.len() as i64, out);
     }
     for (index, item) in values.iter().enumerate() {
         items.encode(item, out).map_err(|refusal| refusal.inside(&format!("[{index}]")))?;
     }
-    long(0, out);
+    put_long(0, out);
     Ok(())
 }
 
 fn map(values: &Node, value: &Json<'_>, out: &mut Vec<u8>) -> Encoded {
     let Json::Object(object) = value else { return Err(wrong("an object", value)) };
     if !object.is_empty() {
-        long(object.len() as i64, out);
+        put_long(object.len() as i64, out);
     }
     for (key, item) in object {
-        sized(key.as_bytes(), out);
+        put_bytes(key.as_bytes(), out);
         values.encode(item, out).map_err(|refusal| refusal.inside(key))?;
     }
-    long(0, out);
+    put_long(0, out);
     Ok(())
 }
 
@@ -257,7 +245,7 @@ fn union(branches: &[Node], value: &Json<'_>, out: &mut Vec<u8>) -> Encoded {
         if matches!(branch, Node::Null) && !value.is_null() {
             continue;
         }
-        long(index as i64, out);
+        put_long(index as i64, out);
         match branch.encode(value, out) {
             Ok(()) => return Ok(()),
             Err(refusal) => last = Some(refusal),
@@ -285,7 +273,12 @@ fn decimal(
         Some(size) => [vec![if n < 0 { 0xff } else { 0 }; size - 16], n.to_be_bytes().to_vec()].concat(),
         None => shortest(n),
     });
-    put(bytes, expected, value, |bytes| if fixed.is_some() { out.extend(bytes) } else { sized(&bytes, out) })
+    put(
+        bytes,
+        expected,
+        value,
+        |bytes| if fixed.is_some() { out.extend(bytes) } else { put_bytes(&bytes, out) },
+    )
 }
 
 /// The decimal's digits as one number: `"-12.5"` at scale 2 is -1250.
@@ -296,14 +289,6 @@ fn unscaled(text: &str, precision: usize, scale: usize) -> Option<i128> {
     }
     let digits: i128 = format!("{whole}{part:0<scale$}").parse().ok()?;
     (digits.unsigned_abs() < 10u128.checked_pow(precision as u32)?).then_some(digits)
-}
-
-/// Two's complement in as few bytes as hold the sign.
-fn shortest(n: i128) -> Vec<u8> {
-    let bytes = n.to_be_bytes();
-    let sign = if n < 0 { 0xff } else { 0 };
-    let redundant = (0..15).take_while(|&i| bytes[i] == sign && (bytes[i + 1] & 0x80 == sign & 0x80)).count();
-    bytes[redundant..].to_vec()
 }
 
 impl Refusal {

@@ -8,7 +8,8 @@ use arrow::{
     datatypes::*,
 };
 
-use crate::{binary::Cursor, shape::Shape};
+use crate::shape::Shape;
+use wire::binary::Cursor;
 
 /// How a value lies in the record.
 #[derive(Debug, Clone, Copy, PartialEq)]
