@@ -70,9 +70,12 @@ fn look(parameters: &str, mut colour: Option<&'static str>, mut bold: bool) -> (
 mod tests {
     use super::*;
 
+    /// Colour, whether it is bold, and the text.
+    type Seen<'a> = (Option<&'a str>, bool, &'a str);
+
     #[test]
     fn a_line_comes_apart_where_its_look_changes() {
-        let cases: [(&str, &[(Option<&str>, bool, &str)]); 7] = [
+        let cases: [(&str, &[Seen<'_>]); 7] = [
             ("plain", &[(None, false, "plain")]),
             ("", &[]),
             ("\u{1b}[31mred\u{1b}[0m not", &[(Some("red"), false, "red"), (None, false, " not")]),
