@@ -179,15 +179,7 @@ impl Reader {
             .consumer
             .committed_offsets(list, ANSWER_MAX)
             .map_err(|cause| refused("to tell offsets", &cause))?;
-        let of = |place: &TopicPartitionListElem<'_>| Committed {
-            partition: place.partition(),
-            offset: match place.offset() {
-                Offset::Offset(offset) => Some(offset),
-                _ => None,
-            },
-            metadata: place.metadata().to_owned(),
-        };
-        Ok(found.elements().iter().map(of).collect())
+        found.elements().iter().map(place).collect()
     }
 
     /// First and last stable offset of a partition.
@@ -260,6 +252,19 @@ fn settings(bootstrap: &str, group: &str) -> ClientConfig {
         .set("queued.max.messages.kbytes", "16384")
         .set("statistics.interval.ms", "250");
     settings
+}
+
+/// A partition whose offset could not be told is an error: taken for one without an offset it would be read from its beginning.
+fn place(told: &TopicPartitionListElem<'_>) -> Result<Committed, KafkaError> {
+    told.error().map_err(|cause| refused("to tell an offset", &cause))?;
+    Ok(Committed {
+        partition: told.partition(),
+        offset: match told.offset() {
+            Offset::Offset(offset) => Some(offset),
+            _ => None,
+        },
+        metadata: told.metadata().to_owned(),
+    })
 }
 
 fn refused(what: &str, cause: &Cause) -> KafkaError {

@@ -3,11 +3,13 @@
 use crate::{ANSWER_MAX, KafkaError, Lent, Reader, client, sender::owned};
 use rdkafka::{
     ClientContext, Offset, TopicPartitionList,
+    consumer::ConsumerGroupMetadata,
     error::{KafkaError as Cause, RDKafkaErrorCode},
     producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
 };
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, mpsc},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -15,7 +17,7 @@ use std::{
 ///
 /// After any error it must be dropped and made anew: librdkafka has no KIP-890, so the end of a transaction whose answer was
 /// lost could otherwise land on the next one.
-pub struct Transactional(BaseProducer<FirstError>);
+pub struct Transactional(Arc<BaseProducer<FirstError>>);
 
 /// An input partition's place after the transaction.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,8 @@ pub enum TransactionError {
 
 /// The broker aborts a transaction that is open for longer, so that readers are never blocked for more than that.
 pub const OPEN_MAX: Duration = Duration::from_secs(10);
+/// Longer than librdkafka's own limit, so that where it keeps that its own words are told.
+const OFFSETS_MAX: Duration = Duration::from_secs(11);
 
 impl Transactional {
     /// Makes the producer and fences every earlier one with this id.
@@ -59,7 +63,7 @@ impl Transactional {
             .create_with_context(FirstError::default())
             .map_err(judge)?;
         producer.init_transactions(Duration::from_secs(30)).map_err(judge)?;
-        Ok(Self(producer))
+        Ok(Self(Arc::new(producer)))
     }
 
     pub fn begin(&self) -> Result<(), TransactionError> {
@@ -91,11 +95,31 @@ impl Transactional {
         if !inputs.is_empty() {
             let group =
                 reader.group().ok_or_else(|| TransactionError::Aborted("the reader has no group".into()))?;
-            self.0
-                .send_offsets_to_transaction(&list(inputs).map_err(judge)?, &group, ANSWER_MAX)
-                .map_err(judge)?;
+            self.send_offsets(list(inputs).map_err(judge)?, group)?;
         }
         self.0.commit_transaction(ANSWER_MAX).map_err(judge)
+    }
+
+    /// On a thread of its own, because librdkafka's limit does not hold (its issue 5456): where the group's coordinator dies at the
+    /// wrong moment it never answers. The thread then keeps the producer until a broker comes or goes; by then another producer
+    /// has fenced it.
+    fn send_offsets(
+        &self,
+        places: TopicPartitionList,
+        group: ConsumerGroupMetadata,
+    ) -> Result<(), TransactionError> {
+        let (told, answer) = mpsc::sync_channel(1);
+        let producer = self.0.clone();
+        let ask = move || told.send(producer.send_offsets_to_transaction(&places, &group, ANSWER_MAX));
+        thread::Builder::new()
+            .name("offsets".into())
+            .spawn(ask)
+            .map_err(|cause| TransactionError::Aborted(format!("no thread to send the offsets: {cause}")))?;
+        let silent = |_| {
+            let why = format!("the group's coordinator did not take the offsets within {OFFSETS_MAX:?}");
+            TransactionError::Aborted(why)
+        };
+        answer.recv_timeout(OFFSETS_MAX).map_err(silent)?.map_err(judge)
     }
 
     /// Waits until all that was sent is acknowledged. librdkafka's own flush polls in steps of 100 ms.

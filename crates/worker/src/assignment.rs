@@ -70,7 +70,7 @@ async fn look(
             row.try_get::<String, _>("version")?,
         );
     }
-    stop_unwanted(slots, &wanted).await;
+    stop_unwanted(slots, &wanted);
     let current = published.borrow().clone();
     for ((job, number), version) in wanted {
         if slots.contains_key(&(job.clone(), number)) {
@@ -126,18 +126,17 @@ fn start(work: Work, version: String) -> Running {
     Running { version, stop, progress, thread }
 }
 
-/// Ends slots that are no longer ours, or that are to run another version. A thread that ended by itself is begun anew.
-async fn stop_unwanted(slots: &mut Slots, wanted: &BTreeMap<(String, i32), String>) {
-    let unwanted = |(key, running): (&(String, i32), &Running)| {
-        (wanted.get(key) != Some(&running.version) || running.thread.is_finished()).then(|| key.clone())
-    };
-    let keys: Vec<_> = slots.iter().filter_map(unwanted).collect();
-    for key in keys {
-        if let Some(running) = slots.remove(&key) {
-            running.stop.cancel();
-            let _ = tokio::task::spawn_blocking(move || running.thread.join()).await;
-        }
+/// Asks slots to end that are no longer ours, or that are to run another version, and forgets those that have ended: one that
+/// ended by itself is begun anew.
+///
+/// Nobody waits for them here. A slot may be in a question to Kafka for many seconds, and a worker that says nothing for so long
+/// is taken for gone, with all its other slots.
+fn stop_unwanted(slots: &mut Slots, wanted: &BTreeMap<(String, i32), String>) {
+    for (key, running) in slots.iter().filter(|(key, running)| wanted.get(*key) != Some(&running.version)) {
+        tracing::debug!(job = key.0, slot = key.1, "asked to end");
+        running.stop.cancel();
     }
+    slots.retain(|_, running| !running.thread.is_finished());
 }
 
 async fn tell(service: &Service, pool: &PgPool, slots: &Slots) -> anyhow::Result<()> {

@@ -8,7 +8,7 @@ use crate::{
 use kafka::{Committed, Polled, Progress, Reader, Start};
 use query::{Job, Slot};
 use serde::{Deserialize, Serialize};
-use service::{Break, Guards};
+use service::{Break, CancellationToken, Guards};
 use std::{
     collections::BTreeMap,
     time::{Duration, Instant},
@@ -84,7 +84,13 @@ fn beside(stream: &str, partition: i32, offset: Option<i64>, metadata: &str) -> 
 }
 
 /// Reads the state of the slot's partitions from the changelog, where the job has state.
-pub fn state(work: &Work, outputs: &Outputs, inputs: &Inputs, slot: &mut Slot) -> Result<(), Failure> {
+pub fn state(
+    work: &Work,
+    outputs: &Outputs,
+    inputs: &Inputs,
+    slot: &mut Slot,
+    stop: &CancellationToken,
+) -> Result<(), Failure> {
     let Some(topic) = &outputs.changelog else { return Ok(()) };
     let reader = Reader::new(&work.config.kafka.bootstrap, &format!("{}.restore", work.job.group()))?;
     let mut left: Vec<i32> = inputs.places.keys().copied().collect();
@@ -93,6 +99,9 @@ pub fn state(work: &Work, outputs: &Outputs, inputs: &Inputs, slot: &mut Slot) -
     reader.assign(&assigned)?;
     let started = Instant::now();
     while !left.is_empty() {
+        if stop.is_cancelled() {
+            return Err(Failure::Stopped);
+        }
         match reader.poll(Duration::from_millis(100))? {
             Polled::Record(record) => {
                 let key = record.key.as_deref().unwrap_or_default();

@@ -38,7 +38,7 @@ pub fn run(work: &Work, stop: &CancellationToken, progress: &Progress) {
     while !stop.is_cancelled() {
         progress.set("starting", None);
         match go_on(work, stop, progress, &mut reused) {
-            Ok(()) => return,
+            Ok(()) | Err(Failure::Stopped) => return,
             Err(Failure::Fenced) => {
                 tracing::warn!(
                     job = work.job.name,
@@ -60,6 +60,8 @@ pub fn run(work: &Work, stop: &CancellationToken, progress: &Progress) {
 /// Why a slot can't go on as it is.
 pub enum Failure {
     Fenced,
+    /// It was asked to end before it had begun.
+    Stopped,
     /// To be begun anew.
     Again(String),
 }
@@ -109,7 +111,7 @@ fn write_on(
     progress: &Progress,
     writer: &mut Writer,
 ) -> Result<(), Failure> {
-    let mut running = Running::start(work)?;
+    let mut running = Running::start(work, stop)?;
     progress.set("running", None);
     running.report(progress);
     while !stop.is_cancelled() {
@@ -129,13 +131,13 @@ struct Running {
 }
 
 impl Running {
-    fn start(work: &Work) -> Result<Self, Failure> {
+    fn start(work: &Work, stop: &CancellationToken) -> Result<Self, Failure> {
         let job = query::compile(&query::JobSpec::of(&work.pipeline, &work.job))?;
         let outputs = work.runtime.block_on(Outputs::prepare(work, &job))?;
         let mut slot = query::Slot::new(&job)?;
         work.runtime.block_on(work.owner.check(work))?;
         let (reader, inputs) = restore::inputs(work, &job, &mut slot)?;
-        restore::state(work, &outputs, &inputs, &mut slot)?;
+        restore::state(work, &outputs, &inputs, &mut slot, stop)?;
         let stream = &work.pipeline.streams[&inputs.stream];
         let decoder = Decoder::new(&stream.avsc)?;
         tracing::info!(job = work.job.name, slot = work.number, partitions = ?inputs.partitions(), state_rows = slot.state_rows(), "slot runs");
