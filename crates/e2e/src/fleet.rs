@@ -212,6 +212,11 @@ impl Fleet {
         self.place.config.join("pipelines")
     }
 
+    /// Prints what our processes have warned of last: of a story that failed, it is half the answer.
+    pub fn show_logs(&self) {
+        test_support::show_logs(&self.place.logs());
+    }
+
     /// What a process has written to its log, over all its lives.
     pub fn log(&self, name: &str) -> String {
         std::fs::read_to_string(self.place.log(name)).unwrap_or_default()
@@ -221,6 +226,9 @@ impl Fleet {
 impl Drop for Fleet {
     /// Nothing is left behind, also when a test panics.
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.show_logs();
+        }
         let children = std::mem::take(&mut *self.children.lock().unwrap_or_else(PoisonError::into_inner));
         children.into_values().for_each(|child| drop(child.kill()));
         if let Err(cause) = self.place.millrace(&["down", "--wipe"]) {

@@ -83,13 +83,18 @@ impl OwnStack {
 
     /// Prints the last warnings and errors of each process.
     pub fn show_logs(&self) {
-        for entry in fs::read_dir(self.home.join("logs")).into_iter().flatten().flatten() {
-            let text = fs::read_to_string(entry.path()).unwrap_or_default();
-            let told: Vec<&str> =
-                text.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR ")).collect();
-            let name = entry.file_name();
-            told.iter().rev().take(10).rev().for_each(|line| eprintln!("{}: {line}", name.display()));
-        }
+        show_logs(&self.home.join("logs"));
+    }
+}
+
+/// Prints the last warnings and errors of each log in a folder.
+pub fn show_logs(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let text = fs::read_to_string(entry.path()).unwrap_or_default();
+        let told: Vec<&str> =
+            text.lines().filter(|line| line.contains(" WARN ") || line.contains(" ERROR ")).collect();
+        let name = entry.file_name();
+        told.iter().rev().take(10).rev().for_each(|line| eprintln!("{}: {line}", name.display()));
     }
 }
 

@@ -43,7 +43,7 @@ impl Place {
         // Where there was nothing to stop, there is no configuration to stop it by either.
         let _ = place.millrace(&["down", "--wipe"]);
         place.configure()?;
-        fs::create_dir_all(place.folder.join("logs"))?;
+        fs::create_dir_all(place.logs())?;
         Ok(place)
     }
 
@@ -103,8 +103,13 @@ impl Place {
         self.home.join("secrets/postgres")
     }
 
+    /// The folder of what our processes write.
+    pub fn logs(&self) -> PathBuf {
+        self.folder.join("logs")
+    }
+
     pub fn log(&self, name: &str) -> PathBuf {
-        self.folder.join("logs").join(format!("{name}.log"))
+        self.logs().join(format!("{name}.log"))
     }
 
     /// What a process of ours is told beside its file.

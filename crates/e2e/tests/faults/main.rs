@@ -71,6 +71,7 @@ async fn nothing_is_lost_or_doubled_whatever_breaks() {
         };
         say(&format!("{name}: FAILED, {seconds} s: {cause}"));
         failed.push(cause);
+        fleet.show_logs();
         timeout(STORY_MAX, fleet.mend()).await.expect("the fleet is mended in time").unwrap();
     }
     drop(fleet);

@@ -14,9 +14,15 @@ async fn restart_workers(fleet: &Fleet, breaks: &str) -> anyhow::Result<()> {
     fleet.restart_with(&WORKERS, &[("MILLRACE_TEST_BREAK", breaks)]).await
 }
 
-/// Waits until `holds`, or for so long: without its guard a process goes a step further than it may.
-async fn at_most<F: Future<Output = bool>>(limit: Duration, mut holds: impl FnMut() -> F) {
-    let started = Instant::now();
+/// How long a process has for a step that it may not take. With its guard it never takes it, and the wait is only lost; without it
+/// the step must come, also on a slow machine.
+fn step_max(breaks: &str) -> Duration {
+    Duration::from_secs(if breaks.is_empty() { 2 } else { 10 })
+}
+
+/// Waits until `holds`, or for as long as such a step may take.
+async fn at_most<F: Future<Output = bool>>(breaks: &str, mut holds: impl FnMut() -> F) {
+    let (started, limit) = (Instant::now(), step_max(breaks));
     while started.elapsed() < limit && !holds().await {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
@@ -33,8 +39,7 @@ pub async fn producer_killed_before_the_broker_answers(
     story.goes_on(100).await?;
     fleet.signal_server("kafka", Signal::STOP)?;
     let before = story.acknowledged()?;
-    at_most(Duration::from_secs(2), || async { story.acknowledged().is_ok_and(|now| now > before + 400) })
-        .await;
+    at_most(breaks, || async { story.acknowledged().is_ok_and(|now| now > before + 400) }).await;
     let killed = fleet.kill("producer");
     fleet.signal_server("kafka", Signal::CONT)?;
     killed?;
@@ -67,7 +72,7 @@ pub async fn sink_ends_before_the_store_answers(
         story.burst(&Load { first: 1_000, ..few.clone() }, 5).await?;
         story.is_worked_on(REST_MAX).await?;
         // With its guard the sink never gets past this; without it, at once.
-        let _ = fleet.has_passed("sink.events_by_id", "events_clean", Duration::from_secs(2)).await;
+        let _ = fleet.has_passed("sink.events_by_id", "events_clean", step_max(breaks)).await;
         match ended {
             Ended::Killed => fleet.kill("cassandra-sink").map(drop),
             Ended::Asked => fleet.term("cassandra-sink").await.map(drop),
@@ -211,7 +216,7 @@ pub async fn fetcher_killed_before_the_producer_answers(
     let page = cursor(fleet).await?;
     fleet.signal("producer", Signal::STOP)?;
     let fetch = probe::fetched(fleet, "few");
-    let look = at_most(Duration::from_secs(2), || async { cursor(fleet).await.is_ok_and(|now| now != page) });
+    let look = at_most(breaks, || async { cursor(fleet).await.is_ok_and(|now| now != page) });
     tokio::select! { _ = fetch => {}, () = look => {} }
     // The producer too: going on, it would find in its buffers what the fetcher had sent.
     for name in ["fetcher", "producer"] {
