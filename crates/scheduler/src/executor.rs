@@ -211,7 +211,7 @@ async fn prepare(outside: &Outside, claim: &Claim) -> Result<Prepared, String> {
     let tasks = tasks.map_err(|cause| format!("earlier results can't be read: {cause}"))?;
     let item = match index {
         Some(index) => {
-            let value = outside.queue.item(claim.run_id, &claim.task).await;
+            let value = postgres::answered(outside.queue.item(claim.run_id, &claim.task)).await;
             let value = value.map_err(|cause| format!("its item can't be read: {cause}"))?;
             Some(template::Item { index, value })
         }

@@ -59,7 +59,9 @@ impl<A, T> Writer<A, T> {
                 Ok(said) => said.into_iter().map(Ok).collect(),
                 Err(cause) if answers.len() == 1 => vec![Err(cause)],
                 // One that the database refuses must not keep the others from their end.
-                Err(_) => one_by_one(&write, asked).await,
+                Err(cause) if cause.as_database_error().is_some() => one_by_one(&write, asked).await,
+                // Where it was silent, it would be silent to each of them.
+                Err(cause) => answers.iter().map(|_| Err(unanswered(&cause))).collect(),
             };
             for (answer, said) in answers.into_iter().zip(said) {
                 // Who was stopped meanwhile does not wait for it.
@@ -67,6 +69,11 @@ impl<A, T> Writer<A, T> {
             }
         }
     }
+}
+
+/// What each is told of an error that they share.
+fn unanswered(cause: &sqlx::Error) -> sqlx::Error {
+    sqlx::Error::Io(std::io::Error::other(cause.to_string()))
 }
 
 async fn one_by_one<A, T, W>(write: &impl Fn(Vec<A>) -> W, asked: Vec<A>) -> Vec<Said<T>>
@@ -79,4 +86,27 @@ where
         said.push(answer.and_then(|mut answers| answers.pop().ok_or(sqlx::Error::RowNotFound)));
     }
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[tokio::test]
+    async fn writes_that_the_database_did_not_answer_are_not_asked_one_by_one() {
+        let (hand_in, writer) = together::<u32, u32>();
+        let asked = AtomicUsize::new(0);
+        let write = |_| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            async { Err(sqlx::Error::PoolTimedOut) }
+        };
+        let both = async {
+            let said = tokio::join!(hand_in.write(1), hand_in.write(2), hand_in.write(3));
+            drop(hand_in);
+            [said.0, said.1, said.2].map(|said| said.is_err())
+        };
+        let ((), failed) = tokio::join!(writer.run(write), both);
+        assert_eq!((failed, asked.into_inner()), ([true; 3], 1));
+    }
 }
