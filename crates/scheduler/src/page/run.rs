@@ -60,19 +60,7 @@ fn head(run: &RunRow) -> Markup {
     let act = |what: &str| format!("/runs/{}/{what}", run.id);
     html! {
         @if let Some(reason) = &run.reason { (web::notice(web::Notice::Error, reason)) }
-        (web::key_value(&[
-            ("State", badge(run.state.as_str())),
-            ("Logical time", web::time(run.logical_at)),
-            ("Interval", match (run.interval_start, run.interval_end) {
-                (Some(from), Some(to)) => html! { (web::time(from)) " to " (web::time(to)) },
-                _ => html! { "–" },
-            }),
-            ("Cause", html! { (run.cause) }),
-            ("Parameters", parameters(&run.params)),
-            ("Took", took(run.started_at, run.ended_at)),
-            ("Run", web::id(&run.id.to_string())),
-            ("Version", html! { (run.pipeline) " " (web::id(&run.hash)) }),
-        ]))
+        (web::key_value(&facts(run)))
         (web::actions(html! {
             @if run.state.is_final() && run.state != model::RunState::Success { (web::button(&act("clear"), "Run failed tasks again")) }
             @if !run.state.is_final() { (web::button(&act("cancel"), "Cancel run")) }
@@ -80,11 +68,23 @@ fn head(run: &RunRow) -> Markup {
     }
 }
 
-fn parameters(params: &Value) -> Markup {
-    match params.as_object().filter(|params| !params.is_empty()) {
-        Some(params) => html! { @for (name, value) in params { (name) " = " (value) " " } },
-        None => html! { "–" },
-    }
+/// What there is to say of a run: an interval and parameters only where it has some.
+fn facts(run: &RunRow) -> Vec<(&'static str, Markup)> {
+    let interval = run.interval_start.zip(run.interval_end);
+    let params = run.params.as_object().filter(|params| !params.is_empty());
+    let facts = [
+        Some(("State", badge(run.state.as_str()))),
+        Some(("Logical time", web::time(run.logical_at))),
+        interval.map(|(from, to)| ("Interval", html! { (web::time(from)) " to " (web::time(to)) })),
+        Some(("Cause", html! { (run.cause) })),
+        params.map(|params| {
+            ("Parameters", html! { @for (name, value) in params { (name) " = " (value) " " } })
+        }),
+        Some(("Took", took(run.started_at, run.ended_at))),
+        Some(("Run", web::id(&run.id.to_string()))),
+        Some(("Version", html! { (run.pipeline) " " (web::id(&run.hash)) })),
+    ];
+    facts.into_iter().flatten().collect()
 }
 
 /// The counts that the tasks' results have, added up where several have the same.
