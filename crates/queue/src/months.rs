@@ -3,7 +3,9 @@
 
 use crate::Queue;
 use chrono::{DateTime, Datelike, Months, NaiveDate, Utc};
+use model::Retry;
 use sqlx::{AssertSqlSafe, PgConnection};
+use std::time::Duration;
 use uuid::Uuid;
 
 /// What lies in months. The runs come last: who finds a run finds what belongs to it.
@@ -62,15 +64,20 @@ impl Queue {
         let mut made = 0;
         for ahead in 0..=AHEAD {
             let Some(month) = Month::of(now).and_then(|month| month.after(ahead)) else { continue };
-            let mut transaction = self.pool.begin().await?;
-            lock(&mut transaction).await?;
-            if !is_there(&mut transaction, month).await? && is_free(&mut transaction, month).await? {
-                make(&mut transaction, month).await?;
-                transaction.commit().await?;
-                made += 1;
-            }
+            made += usize::from(until_free(|| self.make_month(month)).await?);
         }
         Ok(made)
+    }
+
+    async fn make_month(&self, month: Month) -> Result<bool, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        lock(&mut transaction).await?;
+        let wanted = !is_there(&mut transaction, month).await? && is_free(&mut transaction, month).await?;
+        if wanted {
+            make(&mut transaction, month).await?;
+            transaction.commit().await?;
+        }
+        Ok(wanted)
     }
 
     /// Drops months whose runs have all ended more than `days` days ago. Answers their names.
@@ -79,26 +86,60 @@ impl Queue {
         let tables: Vec<(String,)> = sqlx::query_as(statement).fetch_all(&self.pool).await?;
         let mut gone = vec![];
         for month in tables.iter().filter_map(|(name,)| Month::of_table(name)) {
-            let mut transaction = self.pool.begin().await?;
-            lock(&mut transaction).await?;
-            if is_over(&mut transaction, month, days).await? {
-                drop_month(&mut transaction, month).await?;
-                transaction.commit().await?;
+            if until_free(|| self.forget_month(month, days)).await? {
                 gone.push(month.first.format("%Y-%m").to_string());
             }
         }
         Ok(gone)
     }
+
+    async fn forget_month(&self, month: Month, days: f64) -> Result<bool, sqlx::Error> {
+        let mut transaction = self.pool.begin().await?;
+        lock(&mut transaction).await?;
+        let over = is_over(&mut transaction, month, days).await?;
+        if over {
+            drop_month(&mut transaction, month).await?;
+            transaction.commit().await?;
+        }
+        Ok(over)
+    }
 }
 
-/// One at a time; and who waits for a table waits no longer than a moment: all others wait behind.
+/// One at a time. Who waits for a table waits for less than PostgreSQL takes to look for a deadlock (1 s): all others wait behind, and
+/// one of them would be its victim.
 async fn lock(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "SELECT pg_advisory_xact_lock(hashtext('millrace months')), set_config('lock_timeout', '2s', true)",
+        "SELECT pg_advisory_xact_lock(hashtext('millrace months')), set_config('lock_timeout', '500ms', true)",
     )
     .execute(connection)
     .await
     .map(drop)
+}
+
+const TRIES: Retry = Retry::new(10, Duration::from_millis(100), Duration::from_secs(1));
+
+/// Tables are nearly never free of everybody for long, and nearly always for a moment.
+async fn until_free<S>(step: impl Fn() -> S) -> Result<bool, sqlx::Error>
+where
+    S: Future<Output = Result<bool, sqlx::Error>>,
+{
+    let mut failed = 0;
+    loop {
+        match step().await {
+            Err(cause) if is_held(&cause) => {
+                failed += 1;
+                let Some(pause) = TRIES.delay(failed, 0.9) else { return Err(cause) };
+                tokio::time::sleep(pause).await;
+            }
+            said => return said,
+        }
+    }
+}
+
+/// `lock_not_available`, `deadlock_detected`
+fn is_held(cause: &sqlx::Error) -> bool {
+    let code = cause.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == "55P03" || code == "40P01")
 }
 
 async fn is_there(connection: &mut PgConnection, month: Month) -> Result<bool, sqlx::Error> {
