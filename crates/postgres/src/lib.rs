@@ -5,7 +5,7 @@ pub mod incarnation;
 mod migrate;
 
 pub use hints::{Hints, listen};
-pub use migrate::migrate;
+pub use migrate::{migrate, migrate_to};
 pub use sqlx::PgPool;
 
 use futures::future::BoxFuture;

@@ -21,10 +21,16 @@ const MIGRATIONS: [(i64, &str, &str); 10] = [
 
 /// Brings the schema up to date. Many processes may do it at once: an advisory lock lets one work.
 pub async fn migrate(pool: &PgPool) -> Result<(), PostgresError> {
-    let migrations = MIGRATIONS.map(|(version, name, sql)| {
+    migrate_to(pool, i64::MAX).await
+}
+
+/// Brings the schema to what a release had whose newest migration was this one.
+pub async fn migrate_to(pool: &PgPool, newest: i64) -> Result<(), PostgresError> {
+    let known = MIGRATIONS.into_iter().filter(|(version, ..)| *version <= newest);
+    let migrations = known.map(|(version, name, sql)| {
         Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
-    let mut migrator = Migrator::with_migrations(migrations.into());
+    let mut migrator = Migrator::with_migrations(migrations.collect());
     // While a new version is brought in, a process of the old one may start beside it: the schema is further than it knows.
     migrator.set_ignore_missing(true);
     migrator.run(pool).await.map_err(|cause| PostgresError::Migration(cause.to_string()))

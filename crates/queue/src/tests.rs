@@ -18,13 +18,19 @@ mod months;
 mod notify;
 mod reconcile;
 mod time;
+mod upgrade;
 
 async fn queue() -> Queue {
-    let stack = Stack::running();
-    let password = Secret::new(stack.postgres_password());
-    let pool = postgres::connect(&stack.postgres_url(&unique("queue")), &password).await.unwrap();
+    let pool = database().await;
     postgres::migrate(&pool).await.unwrap();
     Queue::new(pool)
+}
+
+/// With nothing in it.
+async fn database() -> sqlx::PgPool {
+    let stack = Stack::running();
+    let password = Secret::new(stack.postgres_password());
+    postgres::connect(&stack.postgres_url(&unique("queue")), &password).await.unwrap()
 }
 
 /// `"a b<a c<a,b:one_failed"`: tasks, their parents, and a rule other than all_success.
