@@ -1,5 +1,8 @@
 use super::*;
 use pipeline::{Bundle, Pipeline};
+use rand::{RngExt, SeedableRng};
+use rand_pcg::Pcg64;
+use std::collections::BTreeMap;
 
 fn dag(settings: &str) -> Dag {
     let files = [
@@ -79,4 +82,47 @@ fn a_pause_that_ended_follows_on_unpause() {
         let dag = dag(&format!("schedule = \"* * * * *\"\ncatchup = \"all\"\non_unpause = \"{on_unpause}\""));
         assert_eq!(times(&plan(&paused, &dag, at("10:05:31")).0), expected, "{on_unpause}");
     }
+}
+
+/// Looks at a DAG for some hours by a clock that is put forward and back by an hour now and then. Answers how many runs each due time
+/// had, and the latest time that the clock has shown.
+fn looked_at(seed: u64, remembers: bool) -> (BTreeMap<DateTime<Utc>, u32>, DateTime<Utc>) {
+    let dag = dag("schedule = \"*/5 * * * *\"\ncatchup = \"all\"");
+    let mut random = Pcg64::seed_from_u64(seed);
+    let (mut row, mut made) = (row(None), BTreeMap::new());
+    let (mut time, mut wrong_by, mut latest) = (row.first_at, TimeDelta::zero(), row.first_at);
+    for _ in 0..500 {
+        time += TimeDelta::seconds(random.random_range(1..90));
+        if random.random_ratio(1, 50) {
+            wrong_by = TimeDelta::hours(random.random_range(-1..=1));
+        }
+        let now = time + wrong_by;
+        latest = latest.max(now);
+        if row.next_at.is_none_or(|next| next > now) {
+            continue;
+        }
+        let (runs, next) = plan(&row, &dag, now);
+        times(&runs).into_iter().for_each(|due| *made.entry(due).or_default() += 1);
+        row.next_at = next;
+        if remembers {
+            row.last_logical = times(&runs).into_iter().max().or(row.last_logical);
+        }
+    }
+    (made, latest)
+}
+
+/// Each due time once, up to the latest time that was shown.
+fn each_once(latest: DateTime<Utc>) -> BTreeMap<DateTime<Utc>, u32> {
+    let due = std::iter::successors(Some(at("10:05:00")), |due| Some(*due + TimeDelta::minutes(5)));
+    due.take_while(|due| *due <= latest).map(|due| (due, 1)).collect()
+}
+
+#[test]
+fn a_clock_that_is_wrong_by_an_hour_makes_no_run_twice_and_leaves_none_out() {
+    for seed in 0..200 {
+        let (made, latest) = looked_at(seed, true);
+        assert_eq!(made, each_once(latest), "seed {seed}");
+    }
+    let (made, latest) = looked_at(0, false);
+    assert_ne!(made, each_once(latest), "who forgets what was made makes it again");
 }
