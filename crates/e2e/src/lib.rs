@@ -5,6 +5,7 @@
 
 mod blocked;
 pub mod chaos;
+mod crew;
 pub mod evidence;
 mod fleet;
 mod outside;
@@ -13,12 +14,14 @@ pub mod probe;
 mod story;
 
 pub use blocked::Blocked;
+pub use crew::Crew;
 pub use fleet::{Fleet, OURS, Signal};
 pub use outside::Outside;
 pub use story::{REST_MAX, Story};
 
 mod folder;
 mod letters;
+pub mod live;
 mod memory;
 
 pub use folder::Folder;

@@ -1,0 +1,92 @@
+//! OpenLineage: a collector and a topic are told of each try while it happens.
+
+#![allow(clippy::unwrap_used)]
+
+use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
+use e2e::{Crew, World};
+use kafka::{Cluster, Polled, Reader, Start, TopicSpec, topics};
+use serde_json::Value;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use test_support::unique;
+use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+
+const TOLD_WITHIN: Duration = Duration::from_secs(30);
+
+/// A collector that refuses the first that it is told. Answers its address, and what it has taken.
+async fn collector() -> (String, mpsc::Receiver<Value>) {
+    let (taken, events) = mpsc::channel(100);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/api/v1/lineage", listener.local_addr().unwrap());
+    let refused = Arc::new(AtomicBool::new(false));
+    let take = async move |State(taken): State<mpsc::Sender<Value>>, Json(event): Json<Value>| {
+        if !refused.swap(true, Ordering::Relaxed) {
+            return StatusCode::SERVICE_UNAVAILABLE;
+        }
+        taken.send(event).await.unwrap();
+        StatusCode::CREATED
+    };
+    let routes = Router::new().route("/api/v1/lineage", post(take)).with_state(taken);
+    tokio::spawn(async move { axum::serve(listener, routes).await });
+    (url, events)
+}
+
+/// `START dag.task`
+fn in_short(event: &Value) -> String {
+    format!("{} {}", event["eventType"].as_str().unwrap(), event["job"]["name"].as_str().unwrap())
+}
+
+async fn in_topic(bootstrap: String, topic: String, many: usize) -> Vec<Value> {
+    let read = move || {
+        let reader = Reader::peek(&bootstrap).unwrap();
+        reader.assign(&[(topic, 0, Start::Beginning)]).unwrap();
+        let (started, mut events) = (Instant::now(), vec![]);
+        while events.len() < many && started.elapsed() < TOLD_WITHIN {
+            if let Polled::Record(record) = reader.poll(Duration::from_millis(100)).unwrap() {
+                events.push(serde_json::from_slice(&record.payload.unwrap()).unwrap());
+            }
+        }
+        events
+    };
+    tokio::task::spawn_blocking(read).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_and_a_topic_are_told_of_each_try() {
+    let bootstrap = World::running().stack.address("kafka").to_owned();
+    let (url, mut collected) = collector().await;
+    let topic = unique("lineage");
+    topics::ensure(&Cluster::new(&bootstrap), &[TopicSpec::new(&topic, 1, 1, None)]).await.unwrap();
+    let settings = [("MILLRACE_LINEAGE_URL", url.as_str()), ("MILLRACE_LINEAGE_TOPIC", topic.as_str())];
+    let crew = Crew::start(&[("one", &settings)]).await;
+    let folder = crew.dag(
+        "[tasks.good]\nkind = \"command\"\nrun = [\"true\"]\n[tasks.bad]\nkind = \"command\"\nrun = [\"false\"]\n",
+    );
+    let id = crew.trigger(&folder.name).await;
+    assert_eq!(crew.ends(id).await, "failed");
+
+    let expected: BTreeSet<String> = ["START good", "COMPLETE good", "START bad", "FAIL bad"]
+        .map(|event| event.replace(' ', &format!(" {}.", folder.name)))
+        .into();
+    let mut told = vec![];
+    for _ in &expected {
+        told.push(timeout(TOLD_WITHIN, collected.recv()).await.expect("the collector is told").unwrap());
+    }
+    let in_topic = in_topic(bootstrap, topic, expected.len()).await;
+    for events in [&told, &in_topic] {
+        assert_eq!(events.iter().map(in_short).collect::<BTreeSet<_>>(), expected);
+        assert!(
+            events
+                .iter()
+                .all(|event| event["run"]["facets"]["parent"]["run"]["runId"] == id.to_string().as_str())
+        );
+    }
+    // What was refused once was told again.
+    assert_eq!(told, in_topic);
+}
