@@ -59,4 +59,4 @@ deps:
 	@crates/xtask/deps.sh build java
 
 deps-test:
-	@crates/xtask/deps.sh build java browser
+	@crates/xtask/deps.sh build java browser schemathesis
