@@ -182,14 +182,16 @@ move_cassandra() {
     v2 rm -sf cassandra > /dev/null 2>&1
     other=$(docker run -d --rm --network "${COMPOSE_PROJECT_NAME}_default" --entrypoint sleep "$image" 600)
     v2 up -d --no-deps cassandra > /dev/null 2>&1
-    await 90 "Cassandra is healthy again" is_healthy "$(containers cassandra)"
+    await 180 "Cassandra is healthy again" is_healthy "$(containers cassandra)"
     [ "$(cassandra_address)" != "$old" ] || fail "Cassandra has its old address: nothing was tried"
-    rows=$(event_rows)
+    # A server that has just started counts slowly.
+    await 60 "Cassandra says how many rows it has" know_rows
     await 60 "rows arrive where Cassandra is now" more_rows_than "$rows"
     docker rm -f "$other" > /dev/null
 }
 
 event_rows() { inside cassandra cqlsh -e 'SELECT count(*) FROM millrace.events_by_id' | grep -oE '^ +[0-9]+' | tr -d ' '; }
+know_rows() { rows=$(event_rows) && [ -n "$rows" ]; }
 more_rows_than() { [ "$(event_rows)" -gt "$1" ]; }
 
 restarted_or_down() { [ "$(docker inspect -f '{{.RestartCount}}' "$1")" -gt 0 ]; }

@@ -89,7 +89,7 @@ fn futures_pending() -> impl tokio_stream::Stream<Item = Result<Vec<u8>, std::io
 async fn fetch(path: &str) -> (Result<usize, String>, u32) {
     let _ = test_support::http();
     let (base, asks) = serve().await;
-    let settings = json!({"url": format!("{base}{path}"), "records": "/results", "into": "s", "fields": {"id": "/id"}, "body_bytes_max": 1000, "read_timeout": "200ms"});
+    let settings = json!({"url": format!("{base}{path}"), "records": "/results", "into": "s", "fields": {"id": "/id"}, "body_bytes_max": 1000, "read_timeout": "3s"});
     let mut source: Source = serde_json::from_value(settings).unwrap();
     source.retry = Retry::new(3, Duration::from_millis(1), Duration::from_millis(100));
     let asked = page::ask(&source, &Position::Only, &Variables::new(std::iter::empty(), "")).unwrap();
