@@ -8,25 +8,18 @@ pub use config::Config;
 pub use table::Tables;
 
 use cassandra::Cassandra;
-use pipeline::Published;
 use service::Service;
-use tokio::sync::watch;
 
 /// The process, from its command line to its exit code. It is in the library, or the program beside it would compile all of it again.
 pub fn main() -> std::process::ExitCode {
     service::main("cassandra-sink", run)
 }
 
-/// The whole process.
 async fn run(service: Service, config: Config) -> anyhow::Result<()> {
-    let begin = begin(&service, &config);
-    sink::process(&service, &config.listen, pipeline::Store::Cassandra, begin).await
+    sink::process(&service, &config.listen, pipeline::Store::Cassandra, begin(&service, &config)).await
 }
 
-async fn begin(
-    service: &Service,
-    config: &Config,
-) -> anyhow::Result<(sink::Context<Tables>, watch::Receiver<Published>)> {
+async fn begin(service: &Service, config: &Config) -> sink::Begun<Tables> {
     let (metadata, published) =
         pipeline::published::begin(&config.postgres.url, &config.postgres.password).await?;
     service.health.bad("cassandra", "connecting");

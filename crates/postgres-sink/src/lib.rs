@@ -7,25 +7,18 @@ mod table;
 pub use config::Config;
 pub use table::Tables;
 
-use pipeline::Published;
 use service::Service;
-use tokio::sync::watch;
 
 /// The process, from its command line to its exit code. It is in the library, or the program beside it would compile all of it again.
 pub fn main() -> std::process::ExitCode {
     service::main("postgres-sink", run)
 }
 
-/// The whole process.
 async fn run(service: Service, config: Config) -> anyhow::Result<()> {
-    let begin = begin(&service, &config);
-    sink::process(&service, &config.listen, pipeline::Store::Postgres, begin).await
+    sink::process(&service, &config.listen, pipeline::Store::Postgres, begin(&service, &config)).await
 }
 
-async fn begin(
-    service: &Service,
-    config: &Config,
-) -> anyhow::Result<(sink::Context<Tables>, watch::Receiver<Published>)> {
+async fn begin(service: &Service, config: &Config) -> sink::Begun<Tables> {
     let (metadata, published) =
         pipeline::published::begin(&config.postgres.url, &config.postgres.password).await?;
     let analytics = postgres::connect(&config.analytics.url, &config.analytics.password).await?;

@@ -106,7 +106,10 @@ fn newest<'a>(target: &Target, rows: &'a [Row]) -> Vec<&'a Row> {
             *newest = row;
         }
     }
-    by_key.into_values().collect()
+    let mut rows: Vec<&Row> = by_key.into_values().collect();
+    // As they came: neighbours of a page of an index are often neighbours in time.
+    rows.sort_unstable_by_key(|row| row.version);
+    rows
 }
 
 async fn upsert(connection: &mut PgConnection, target: &Target, rows: &[&Row]) -> Result<(), sqlx::Error> {

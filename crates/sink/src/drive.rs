@@ -54,6 +54,7 @@ async fn go_on<S: Store>(
     status.good().await;
     let ended = stop.run_until_cancelled(drive.go(status)).await;
     // What was written is told, or it would be read and counted again. If that fails too, so it is.
+    drive.written.hand_over();
     if let Ok(Err(cause)) = timeout(TELL_MAX, drive.tell(status)).await {
         tracing::info!(table = target.table.name, "its last place was not kept: {cause}");
     }
@@ -70,7 +71,7 @@ struct Drive<'a, S> {
     written: Progress,
 }
 
-/// What is written, and not yet told to Kafka and PostgreSQL.
+/// What is written.
 struct Progress {
     /// Everything before it is durable or in quarantine.
     next: Offsets,
@@ -78,10 +79,47 @@ struct Progress {
     dead: u64,
     is_told: bool,
     told_at: Instant,
+    /// What is told to Kafka and PostgreSQL now, while the next rows are written.
+    telling: Option<Telling>,
 }
 
-/// Places are kept and rows are counted this often at most: it takes three answers, and while there is always more the next rows wait
-/// for them. What was written since is what a crash makes the sink write again.
+struct Telling {
+    next: Offsets,
+    rows: u64,
+    dead: u64,
+}
+
+impl Progress {
+    fn add(&mut self, next: &Offsets, rows: u64, dead: u64) {
+        self.next.clone_from(next);
+        self.rows += rows;
+        self.dead += dead;
+        self.is_told = false;
+    }
+
+    /// What is not told yet is to be told now, with what was to be told and was not.
+    fn hand_over(&mut self) {
+        if self.is_told {
+            return;
+        }
+        let before = self.telling.take().map_or((0, 0), |telling| (telling.rows, telling.dead));
+        let (rows, dead) = (before.0 + self.rows, before.1 + self.dead);
+        self.telling = Some(Telling { next: self.next.clone(), rows, dead });
+        (self.rows, self.dead, self.is_told) = (0, 0, true);
+    }
+
+    fn is_due(&self) -> bool {
+        !self.is_told && self.told_at.elapsed() >= TELL_EVERY
+    }
+
+    fn told(&mut self) {
+        self.telling = None;
+        self.told_at = Instant::now();
+    }
+}
+
+/// Places are kept and rows are counted this often at most: it takes three answers, each of a disk. What was written since is what a
+/// crash makes the sink write again.
 const TELL_EVERY: Duration = Duration::from_millis(100);
 
 /// At the end nobody waits longer for it.
@@ -107,8 +145,14 @@ impl<'a, S: Store> Drive<'a, S> {
             .await
             .map_err(|cause| cause.to_string())?;
         let next = places.unwrap_or_default();
-        let written =
-            Progress { next: next.clone(), rows: 0, dead: 0, is_told: true, told_at: Instant::now() };
+        let written = Progress {
+            next: next.clone(),
+            rows: 0,
+            dead: 0,
+            is_told: true,
+            told_at: Instant::now(),
+            telling: None,
+        };
         Ok(Self { context, target, life, feed, next, written })
     }
 
@@ -123,7 +167,12 @@ impl<'a, S: Store> Drive<'a, S> {
 
     /// Takes what has come and makes it durable.
     async fn step(&mut self, status: &mut Status) -> Result<(), String> {
-        let Some((records, caught)) = self.gather().await? else { return self.tell(status).await };
+        let Some((records, caught)) = self.gather().await? else {
+            self.written.hand_over();
+            self.tell(status).await?;
+            self.written.told();
+            return Ok(());
+        };
         records.iter().for_each(|Judged { record, .. }| self.next.include(record.partition, record.offset));
         if let Some(ends) = caught {
             ends.0.into_iter().for_each(|(partition, end)| self.next.include(partition, end - 1));
@@ -134,26 +183,27 @@ impl<'a, S: Store> Drive<'a, S> {
         if self.context.guards.lack(Break::CommitBeforeWrite) {
             self.feed.commit(&self.next).await.map_err(|cause| cause.to_string())?;
         }
-        let (rows, dead) = self.write(records).await?;
+        if self.written.is_due() {
+            self.written.hand_over();
+        }
+        // Who waits for the database to write can tell meanwhile what it has written before.
+        let (wrote, told) = tokio::join!(self.write(records), self.tell(status));
+        told?;
+        if self.written.telling.is_some() {
+            self.written.told();
+        }
+        let (rows, dead) = wrote?;
         status.count(rows, dead);
         // Only now is everything before `next` durable or in quarantine.
-        self.written.next.clone_from(&self.next);
-        self.written.rows += rows;
-        self.written.dead += dead;
-        self.written.is_told = false;
-        if self.written.told_at.elapsed() >= TELL_EVERY { self.tell(status).await } else { Ok(()) }
+        self.written.add(&self.next, rows, dead);
+        Ok(())
     }
 
-    /// Keeps how far the table is, and counts. Nothing is said twice.
-    async fn tell(&mut self, status: &mut Status) -> Result<(), String> {
-        if self.written.is_told {
-            return Ok(());
-        }
-        self.feed.commit(&self.written.next).await.map_err(|cause| cause.to_string())?;
-        let (rows, dead) = (self.written.rows, self.written.dead);
-        (self.written.rows, self.written.dead, self.written.is_told) = (0, 0, true);
-        tokio::join!(self.remember_height(), status.keep_counts(rows, dead));
-        self.written.told_at = Instant::now();
+    /// Keeps how far the table is, and counts, where that is to be told.
+    async fn tell(&self, status: &Status) -> Result<(), String> {
+        let Some(Telling { next, rows, dead }) = &self.written.telling else { return Ok(()) };
+        self.feed.commit(next).await.map_err(|cause| cause.to_string())?;
+        tokio::join!(self.remember_height(next), status.keep_counts(*rows, *dead));
         Ok(())
     }
 
@@ -181,7 +231,7 @@ impl<'a, S: Store> Drive<'a, S> {
 
     /// Makes every record a row or a dead letter. The store keeps the place only with the last of its rows, so what it refuses is
     /// buried before that: a place must never be kept for a record that is nowhere yet.
-    async fn write(&mut self, judged: Vec<Judged>) -> Result<(u64, u64), String> {
+    async fn write(&self, judged: Vec<Judged>) -> Result<(u64, u64), String> {
         let (mut records, mut rows, mut bad) = (vec![], vec![], vec![]);
         for Judged { record, row } in judged {
             match row {
@@ -245,8 +295,8 @@ impl<'a, S: Store> Drive<'a, S> {
         headers
     }
 
-    async fn remember_height(&self) {
-        let highest = self.written.next.0.values().max().copied().unwrap_or(0);
+    async fn remember_height(&self, next: &Offsets) {
+        let highest = next.0.values().max().copied().unwrap_or(0);
         let kept = postgres::incarnation::reached(&self.context.metadata, self.life.topic_id, highest);
         if let Err(cause) = postgres::answered(kept).await {
             tracing::warn!("the height of {} was not kept: {cause}", self.life.topic);

@@ -14,7 +14,7 @@ mod tables;
 
 pub use row::{Row, text};
 pub use store::{Places, Store, WriteError, Written};
-pub use tables::{Context, process};
+pub use tables::{Begun, Context, process};
 
 use pipeline::{Column, Stream, Table};
 

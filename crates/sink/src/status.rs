@@ -48,7 +48,7 @@ impl Status {
     }
 
     /// Counts for `/metrics`.
-    pub fn count(&mut self, rows: u64, dead: u64) {
+    pub fn count(&self, rows: u64, dead: u64) {
         self.rows.inc_by(rows);
         self.dead.inc_by(dead);
     }

@@ -72,12 +72,15 @@ impl<S: Store> Context<S> {
 
 type Running = BTreeMap<String, (Target, CancellationToken, JoinHandle<()>)>;
 
+/// What a sink begins with: its servers, and what is declared.
+pub type Begun<S> = anyhow::Result<(Context<S>, watch::Receiver<Published>)>;
+
 /// A sink's whole process. `begin` finds its servers, and only that may be broken off: drives are told to end and are waited for.
 pub async fn process<S: Store>(
     service: &Service,
     listen: &str,
     store: StoreName,
-    begin: impl Future<Output = anyhow::Result<(Context<S>, watch::Receiver<Published>)>>,
+    begin: impl Future<Output = Begun<S>>,
 ) -> anyhow::Result<()> {
     let drive = async {
         let Some(begun) = service.shutdown.run_until_cancelled(begin).await else { return Ok(()) };
