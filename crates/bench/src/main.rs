@@ -26,6 +26,10 @@ use clap::{Parser, ValueEnum};
 use report::Report;
 use std::{path::PathBuf, process::ExitCode};
 
+/// As in the worker: what it does to a record is measured in this process.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[derive(Parser)]
 #[command(name = "millrace-bench", about = "Benchmarks on the real servers")]
 #[command(after_help = "Example:\n  millrace bench worker --records 2000000")]

@@ -28,12 +28,14 @@ const WARM: Duration = Duration::from_secs(3);
 const EVERY: Duration = Duration::from_millis(50);
 /// One user in so many is followed.
 const FOLLOWED: usize = 25;
-/// How often a followed user is looked for; the latency is known so exactly.
-const LOOK: Duration = Duration::from_millis(5);
+/// A followed user is looked for so often at first, and each time a twentieth of its age later: so exactly is the latency known, and
+/// what comes late is not made later by being looked for.
+const LOOK: Duration = Duration::from_millis(10);
+const LOOKS_PER_AGE: u32 = 20;
 /// A user that takes longer has failed the rate.
 const GIVE_UP: Duration = Duration::from_secs(30);
 /// Users a second, one after the other until one does not hold.
-const RATES: [usize; 7] = [1_000, 1_500, 2_000, 2_500, 3_000, 4_000, 5_000];
+const RATES: [usize; 8] = [500, 1_000, 1_500, 2_000, 2_500, 3_000, 4_000, 5_000];
 const HOLDS: Duration = Duration::from_secs(2);
 
 pub async fn run(folder: &Path) -> anyhow::Result<Report> {
@@ -46,11 +48,19 @@ pub async fn run(folder: &Path) -> anyhow::Result<Report> {
     .await?;
     let look =
         Arc::new(cassandra.session().prepare("SELECT id FROM millrace.created_users WHERE id = ?").await?);
+    // A server that has just started compiles what it runs meanwhile, and takes half as many rows.
+    for _ in 0..3 {
+        bare(&cassandra).await?;
+    }
     let mut greatest = 0;
     for rate in RATES {
         let took = hold(&stand, &cassandra, &look, rate).await?;
         let (p50, p95) = (took.at(0.5), took.at(0.95));
         let goals = if rate == 1_000 { (Some(500.0), Some(1_500.0)) } else { (None, None) };
+        // What warms up the path is not told.
+        if rate < 1_000 {
+            continue;
+        }
         report.add_less(format!("{rate} users/s: p50"), p50.as_secs_f64() * 1e3, "ms", goals.0);
         report.add_less(format!("{rate} users/s: p95"), p95.as_secs_f64() * 1e3, "ms", goals.1);
         if p95 > HOLDS || took.behind {
@@ -62,7 +72,7 @@ pub async fn run(folder: &Path) -> anyhow::Result<Report> {
     report.add(format!("greatest rate with p95 ≤ {HOLDS:?}"), greatest as f64, "users/s", None);
     report.add("bare loop into the same two tables", ceiling, "users/s", None);
     report.add("greatest rate : bare loop", greatest as f64 / ceiling, "", Some(0.7));
-    report.note(format!("each rate for {FOR:?} in bodies every {EVERY:?}; one user in {FOLLOWED} is looked for every {LOOK:?}, from before its body is sent; each user is two rows in Cassandra, one in PostgreSQL, and a count; the DAG runs beside it"));
+    report.note(format!("each rate for {FOR:?} in bodies every {EVERY:?}; one user in {FOLLOWED} is looked for, from before its body is sent, every {LOOK:?} and each twentieth of its age; Cassandra is warm; each user is two rows in Cassandra, one in PostgreSQL, and a count; the DAG runs beside it"));
     stand.stop()?;
     Ok(report.done())
 }
@@ -126,7 +136,7 @@ async fn follow(
         if answer.into_rows_result()?.rows_num() > 0 {
             return Ok(started.elapsed());
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep((started.elapsed() / LOOKS_PER_AGE).max(LOOK)).await;
     }
     Ok(GIVE_UP)
 }

@@ -107,7 +107,8 @@ impl Stand {
     pub async fn postgres(&self, database: &str) -> anyhow::Result<PgPool> {
         let password = fs::read_to_string(&self.stack.postgres_password_file)?;
         let url = format!("postgres://millrace@{}/{database}", self.address("postgres")?);
-        Ok(postgres::connect_now(&url, &Secret::new(password.trim().to_owned())).await?)
+        // Made where it is not there.
+        Ok(postgres::connect(&url, &Secret::new(password.trim().to_owned())).await?)
     }
 
     /// What a scheduler beside the stack's needs to reach the servers, with a database of its own.
