@@ -4,6 +4,7 @@ use crate::{
     Context, Store, Target, WriteError,
     batch::{Decoder, Judged},
     feed::{Fed, Feed, PART_RECORDS_MAX},
+    progress::{Progress, Telling},
     status::Status,
     store::{Places, Written},
 };
@@ -71,57 +72,6 @@ struct Drive<'a, S> {
     written: Progress,
 }
 
-/// What is written.
-struct Progress {
-    /// Everything before it is durable or in quarantine.
-    next: Offsets,
-    rows: u64,
-    dead: u64,
-    is_told: bool,
-    told_at: Instant,
-    /// What is told to Kafka and PostgreSQL now, while the next rows are written.
-    telling: Option<Telling>,
-}
-
-struct Telling {
-    next: Offsets,
-    rows: u64,
-    dead: u64,
-}
-
-impl Progress {
-    fn add(&mut self, next: &Offsets, rows: u64, dead: u64) {
-        self.next.clone_from(next);
-        self.rows += rows;
-        self.dead += dead;
-        self.is_told = false;
-    }
-
-    /// What is not told yet is to be told now, with what was to be told and was not.
-    fn hand_over(&mut self) {
-        if self.is_told {
-            return;
-        }
-        let before = self.telling.take().map_or((0, 0), |telling| (telling.rows, telling.dead));
-        let (rows, dead) = (before.0 + self.rows, before.1 + self.dead);
-        self.telling = Some(Telling { next: self.next.clone(), rows, dead });
-        (self.rows, self.dead, self.is_told) = (0, 0, true);
-    }
-
-    fn is_due(&self) -> bool {
-        !self.is_told && self.told_at.elapsed() >= TELL_EVERY
-    }
-
-    fn told(&mut self) {
-        self.telling = None;
-        self.told_at = Instant::now();
-    }
-}
-
-/// Places are kept and rows are counted this often at most: it takes three answers, each of a disk. What was written since is what a
-/// crash makes the sink write again.
-const TELL_EVERY: Duration = Duration::from_millis(100);
-
 /// At the end nobody waits longer for it.
 const TELL_MAX: Duration = Duration::from_secs(2);
 
@@ -145,14 +95,7 @@ impl<'a, S: Store> Drive<'a, S> {
             .await
             .map_err(|cause| cause.to_string())?;
         let next = places.unwrap_or_default();
-        let written = Progress {
-            next: next.clone(),
-            rows: 0,
-            dead: 0,
-            is_told: true,
-            told_at: Instant::now(),
-            telling: None,
-        };
+        let written = Progress::from(next.clone());
         Ok(Self { context, target, life, feed, next, written })
     }
 
@@ -183,15 +126,13 @@ impl<'a, S: Store> Drive<'a, S> {
         if self.context.guards.lack(Break::CommitBeforeWrite) {
             self.feed.commit(&self.next).await.map_err(|cause| cause.to_string())?;
         }
-        if self.written.is_due() {
+        if self.written.to_be_told_at().is_some_and(|at| at <= Instant::now()) {
             self.written.hand_over();
         }
         // Who waits for the database to write can tell meanwhile what it has written before.
         let (wrote, told) = tokio::join!(self.write(records), self.tell(status));
         told?;
-        if self.written.telling.is_some() {
-            self.written.told();
-        }
+        self.written.told();
         let (rows, dead) = wrote?;
         status.count(rows, dead);
         // Only now is everything before `next` durable or in quarantine.
@@ -201,7 +142,7 @@ impl<'a, S: Store> Drive<'a, S> {
 
     /// Keeps how far the table is, and counts, where that is to be told.
     async fn tell(&self, status: &Status) -> Result<(), String> {
-        let Some(Telling { next, rows, dead }) = &self.written.telling else { return Ok(()) };
+        let Some(Telling { next, rows, dead }) = self.written.telling() else { return Ok(()) };
         self.feed.commit(next).await.map_err(|cause| cause.to_string())?;
         tokio::join!(self.remember_height(next), status.keep_counts(*rows, *dead));
         Ok(())
@@ -209,9 +150,9 @@ impl<'a, S: Store> Drive<'a, S> {
 
     /// Waits for the first records, then takes what else is there. Nothing where it is time to tell what was written.
     async fn gather(&mut self) -> Result<Option<(Vec<Judged>, Option<Offsets>)>, String> {
-        let first = match self.written.is_told {
-            true => Ok(self.feed.fed.recv().await),
-            false => timeout_at(self.written.told_at + TELL_EVERY, self.feed.fed.recv()).await,
+        let first = match self.written.to_be_told_at() {
+            None => Ok(self.feed.fed.recv().await),
+            Some(at) => timeout_at(at, self.feed.fed.recv()).await,
         };
         let Ok(first) = first else { return Ok(None) };
         let (mut records, mut fed) = (vec![], Some(first.ok_or("the reader has ended")?));

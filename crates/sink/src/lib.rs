@@ -7,6 +7,7 @@
 mod batch;
 mod drive;
 mod feed;
+mod progress;
 mod row;
 mod status;
 mod store;
