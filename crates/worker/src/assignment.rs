@@ -132,10 +132,8 @@ fn start(work: Work, version: String) -> Running {
 /// Nobody waits for them here. A slot may be in a question to Kafka for many seconds, and a worker that says nothing for so long
 /// is taken for gone, with all its other slots.
 fn stop_unwanted(slots: &mut Slots, wanted: &BTreeMap<(String, i32), String>) {
-    for (key, running) in slots.iter().filter(|(key, running)| wanted.get(*key) != Some(&running.version)) {
-        tracing::debug!(job = key.0, slot = key.1, "asked to end");
-        running.stop.cancel();
-    }
+    let unwanted = slots.iter().filter(|(key, running)| wanted.get(*key) != Some(&running.version));
+    unwanted.for_each(|(_, running)| running.stop.cancel());
     slots.retain(|_, running| !running.thread.is_finished());
 }
 
