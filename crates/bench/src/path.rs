@@ -34,8 +34,10 @@ const LOOK: Duration = Duration::from_millis(10);
 const LOOKS_PER_AGE: u32 = 20;
 /// A user that takes longer has failed the rate.
 const GIVE_UP: Duration = Duration::from_secs(30);
+/// Users a second that warm up the path, and are not told.
+const WARM_RATE: usize = 500;
 /// Users a second, one after the other until one does not hold.
-const RATES: [usize; 8] = [500, 1_000, 1_500, 2_000, 2_500, 3_000, 4_000, 5_000];
+const RATES: [usize; 7] = [1_000, 1_500, 2_000, 2_500, 3_000, 4_000, 5_000];
 const HOLDS: Duration = Duration::from_secs(2);
 
 pub async fn run(folder: &Path) -> anyhow::Result<Report> {
@@ -52,15 +54,12 @@ pub async fn run(folder: &Path) -> anyhow::Result<Report> {
     for _ in 0..3 {
         bare(&cassandra).await?;
     }
+    hold(&stand, &cassandra, &look, WARM_RATE).await?;
     let mut greatest = 0;
     for rate in RATES {
         let took = hold(&stand, &cassandra, &look, rate).await?;
         let (p50, p95) = (took.at(0.5), took.at(0.95));
         let goals = if rate == 1_000 { (Some(500.0), Some(1_500.0)) } else { (None, None) };
-        // What warms up the path is not told.
-        if rate < 1_000 {
-            continue;
-        }
         report.add_less(format!("{rate} users/s: p50"), p50.as_secs_f64() * 1e3, "ms", goals.0);
         report.add_less(format!("{rate} users/s: p95"), p95.as_secs_f64() * 1e3, "ms", goals.1);
         if p95 > HOLDS || took.behind {
