@@ -1,9 +1,8 @@
 //! Schedulers of a test's own, on a database and a folder of pipelines of their own.
 
-use crate::{Folder, Signal, World};
+use crate::{Folder, Signal, World, fleet::send};
 use model::Secret;
 use postgres::PgPool;
-use rustix::process::{Pid, kill_process};
 use serde_json::{Value, json};
 use std::{
     fs::File,
@@ -100,11 +99,9 @@ impl Member {
         folder: &TempDir,
         settings: &[(&str, &str)],
     ) -> Self {
-        let binaries =
-            PathBuf::from(std::env::var("MILLRACE_TEST_BINARIES").expect("run the tests with `make test`"));
         let log = folder.path().join(format!("{name}.log"));
         let output = File::create(&log).expect("a log file");
-        let process = Command::new(binaries.join("scheduler"))
+        let process = Command::new(test_support::binaries().join("scheduler"))
             .arg("--config")
             .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config/scheduler.toml"))
             .env("MILLRACE_NAME", name)
@@ -128,8 +125,7 @@ impl Member {
     }
 
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.process.id().cast_signed()).expect("a process id");
-        kill_process(pid, signal).expect("it runs");
+        send(self.process.id(), signal).expect("it runs");
     }
 }
 

@@ -7,7 +7,7 @@ mod child;
 mod place;
 
 use child::Child;
-pub use child::Signal;
+pub use child::{Signal, send};
 use place::Place;
 
 use crate::Outside;

@@ -22,9 +22,8 @@ run = ["test", "{{ logical_time }}", "!=", "2026-03-02T00:00:00Z"]
 
 /// What a command answers as JSON.
 fn millrace(arguments: &[&str]) -> Value {
-    let binaries = std::env::var("MILLRACE_TEST_BINARIES").expect("run the tests with `make test`");
     let stack = std::env::var("MILLRACE_TEST_STACK").expect("run the tests with `make test`");
-    let output = Command::new(Path::new(&binaries).join("millrace"))
+    let output = Command::new(test_support::binaries().join("millrace"))
         .args(arguments)
         .args(["--json", "--home"])
         .arg(Path::new(&stack).parent().unwrap())

@@ -86,9 +86,8 @@ async fn asks(world: &World, id: &str) -> Value {
 }
 
 fn millrace(arguments: &[&str]) -> Output {
-    let binaries = std::env::var("MILLRACE_TEST_BINARIES").expect("run the tests with `make test`");
     let stack = std::env::var("MILLRACE_TEST_STACK").expect("run the tests with `make test`");
-    Command::new(Path::new(&binaries).join("millrace"))
+    Command::new(test_support::binaries().join("millrace"))
         .args(arguments)
         .arg("--home")
         .arg(Path::new(&stack).parent().unwrap())

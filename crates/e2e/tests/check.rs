@@ -9,8 +9,7 @@ use std::{
 };
 
 fn millrace() -> PathBuf {
-    PathBuf::from(std::env::var("MILLRACE_TEST_BINARIES").expect("run the tests with `make test`"))
-        .join("millrace")
+    test_support::binaries().join("millrace")
 }
 
 fn shipped() -> PathBuf {

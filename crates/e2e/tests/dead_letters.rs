@@ -30,9 +30,8 @@ async fn letter(world: &World, user: &Value) -> (i32, i64) {
 
 /// `millrace deadletter replay users-dead`: whether it succeeded, and what it says.
 fn replay(arguments: &[&str]) -> (bool, Value, String) {
-    let binaries = std::env::var("MILLRACE_TEST_BINARIES").expect("run the tests with `make test`");
     let stack = std::env::var("MILLRACE_TEST_STACK").expect("run the tests with `make test`");
-    let output = Command::new(Path::new(&binaries).join("millrace"))
+    let output = Command::new(test_support::binaries().join("millrace"))
         .args(["deadletter", "replay", "users-dead", "--json", "--home"])
         .arg(Path::new(&stack).parent().unwrap())
         .args(arguments)

@@ -34,8 +34,7 @@ impl Producer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let listen = listener.local_addr().unwrap().to_string();
         drop(listener);
-        let binaries = std::env::var("MILLRACE_TEST_BINARIES").expect("run the tests with `make test`");
-        let child = Command::new(Path::new(&binaries).join("producer"))
+        let child = Command::new(test_support::binaries().join("producer"))
             .arg("--config")
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/producer.toml"))
             .env("MILLRACE_LISTEN", &listen)

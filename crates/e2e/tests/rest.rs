@@ -3,10 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use e2e::Crew;
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 use tokio::{process::Command, time::timeout};
 
 /// The same cases each time.
@@ -16,8 +13,7 @@ const ASKED_WITHIN: Duration = Duration::from_secs(300);
 
 /// `make deps-test` installs it.
 fn schemathesis() -> PathBuf {
-    let binaries = std::env::var("MILLRACE_TEST_BINARIES").expect("run the tests with `make test`");
-    Path::new(&binaries).parent().unwrap().join("schemathesis/bin/schemathesis")
+    test_support::binaries().parent().unwrap().join("schemathesis/bin/schemathesis")
 }
 
 #[tokio::test(flavor = "multi_thread")]

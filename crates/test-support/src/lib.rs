@@ -45,6 +45,11 @@ impl Stack {
     }
 }
 
+/// The folder of the programs under test.
+pub fn binaries() -> PathBuf {
+    PathBuf::from(std::env::var("MILLRACE_TEST_BINARIES").expect("run the tests with `make test`"))
+}
+
 /// A name that no other test has: `prefix_` and eight hexadecimal digits.
 pub fn unique(prefix: &str) -> String {
     format!("{prefix}_{}", &uuid::Uuid::new_v4().simple().to_string()[..8])

@@ -1,10 +1,6 @@
 //! `millrace check`: mistakes in pipelines, DAGs and settings, each told once with file and line; and none of them panics.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::Path, process::Command};
 use test_support::copy_folder;
 
 const PIPELINE: &str = "pipelines/users/pipeline.toml";
@@ -57,9 +53,11 @@ fn check(file: &str, change: impl Fn(Vec<u8>) -> Vec<u8>) -> (Option<i32>, Strin
     copy_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config"), folder.path()).unwrap();
     let path = folder.path().join(file);
     fs::write(&path, change(fs::read(&path).unwrap())).unwrap();
-    let binaries =
-        PathBuf::from(std::env::var("MILLRACE_TEST_BINARIES").expect("run the tests with `make test`"));
-    let output = Command::new(binaries.join("millrace")).arg("check").arg(folder.path()).output().unwrap();
+    let output = Command::new(test_support::binaries().join("millrace"))
+        .arg("check")
+        .arg(folder.path())
+        .output()
+        .unwrap();
     let told = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8_lossy(&told).into_owned())
 }
