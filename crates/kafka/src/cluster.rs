@@ -92,6 +92,16 @@ impl Cluster {
         found.map(topic).ok_or_else(|| KafkaError::NoTopic { topic: name.to_owned() })
     }
 
+    /// Addresses of the leaders of a topic's partitions, by partition. One that has no leader at the moment is left out.
+    pub async fn leaders(&self, name: &str) -> Result<BTreeMap<i32, String>, KafkaError> {
+        let metadata = self.metadata(Some(&[name])).await?;
+        let addresses = addresses(&metadata);
+        let found = metadata.topics.into_iter().find(|t| t.error_code == 0).map(topic);
+        let topic = found.ok_or_else(|| KafkaError::NoTopic { topic: name.to_owned() })?;
+        let leader = |partition: Partition| Some((partition.id, addresses.get(&partition.leader)?.clone()));
+        Ok(topic.partitions.into_iter().filter_map(leader).collect())
+    }
+
     /// The offsets at one end of a topic, per partition.
     pub async fn ends(&self, name: &str, end: End) -> Result<Offsets, KafkaError> {
         let metadata = self.metadata(Some(&[name])).await?;

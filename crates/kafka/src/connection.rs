@@ -1,4 +1,4 @@
-//! One question and its answer, in Kafka's own protocol, for what librdkafka's binding cannot ask.
+//! Questions and answers in Kafka's own protocol, for what librdkafka's binding cannot ask.
 
 use crate::{ANSWER_MAX, KafkaError};
 use bytes::{BufMut, Bytes, BytesMut};
@@ -6,6 +6,7 @@ use kafka_protocol::{
     messages::{RequestHeader, ResponseHeader},
     protocol::{Decodable, HeaderVersion, Request, StrBytes, encode_request_header_into_buffer},
 };
+use std::io;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -15,7 +16,7 @@ use tokio::{
 /// An answer is never longer: ten thousand partitions fit many times.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// Asks one broker. `version` must be one that Kafka 3.9 speaks.
+/// Asks one broker once. `version` must be one that Kafka 3.9 speaks.
 pub(crate) async fn ask<R: Request>(
     broker: &str,
     version: i16,
@@ -24,27 +25,66 @@ pub(crate) async fn ask<R: Request>(
 where
     R::Response: Decodable + HeaderVersion,
 {
-    let fail = |cause: String| KafkaError::Unreachable { bootstrap: broker.to_owned(), cause };
-    let frame = frame(version, request).map_err(|cause| fail(cause.to_string()))?;
-    let exchange = async {
-        let mut stream = TcpStream::connect(broker).await?;
-        stream.write_all(&frame).await?;
-        let length = stream.read_u32().await? as usize;
-        if length > ANSWER_BYTES_MAX {
-            return Err(std::io::Error::other(format!("an answer of {length} bytes")));
-        }
-        let mut answer = vec![0; length];
-        stream.read_exact(&mut answer).await?;
-        Ok(Bytes::from(answer))
-    };
-    let mut answer = match timeout(ANSWER_MAX, exchange).await {
-        Err(_) => return Err(fail(format!("no answer within {ANSWER_MAX:?}"))),
-        Ok(Err(cause)) => return Err(fail(cause.to_string())),
-        Ok(Ok(answer)) => answer,
-    };
-    ResponseHeader::decode(&mut answer, R::Response::header_version(version))
-        .map_err(|cause| fail(cause.to_string()))?;
-    R::Response::decode(&mut answer, version).map_err(|cause| fail(cause.to_string()))
+    Connection::open(broker).await?.ask(version, request).await
+}
+
+/// A connection to one broker, for one question at a time. After an error it must not be used again.
+pub(crate) struct Connection {
+    broker: String,
+    stream: TcpStream,
+}
+
+impl Connection {
+    pub async fn open(broker: &str) -> Result<Self, KafkaError> {
+        let opening = async {
+            let stream = TcpStream::connect(broker).await?;
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        };
+        let stream = in_time(opening).await.map_err(|cause| unreachable(broker, cause))?;
+        Ok(Self { broker: broker.to_owned(), stream })
+    }
+
+    pub async fn ask<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response, KafkaError>
+    where
+        R::Response: Decodable + HeaderVersion,
+    {
+        let asked = self.exchange(version, request).await;
+        asked.map_err(|cause| unreachable(&self.broker, cause))
+    }
+
+    async fn exchange<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response, String>
+    where
+        R::Response: Decodable + HeaderVersion,
+    {
+        let frame = frame(version, request).map_err(|cause| cause.to_string())?;
+        let mut answer = in_time(answer(&mut self.stream, &frame)).await?;
+        ResponseHeader::decode(&mut answer, R::Response::header_version(version))
+            .map_err(|cause| cause.to_string())?;
+        R::Response::decode(&mut answer, version).map_err(|cause| cause.to_string())
+    }
+}
+
+async fn answer(stream: &mut TcpStream, frame: &[u8]) -> io::Result<Bytes> {
+    stream.write_all(frame).await?;
+    let length = stream.read_u32().await? as usize;
+    if length > ANSWER_BYTES_MAX {
+        return Err(io::Error::other(format!("an answer of {length} bytes")));
+    }
+    let mut answer = vec![0; length];
+    stream.read_exact(&mut answer).await?;
+    Ok(Bytes::from(answer))
+}
+
+async fn in_time<T>(asked: impl Future<Output = io::Result<T>>) -> Result<T, String> {
+    match timeout(ANSWER_MAX, asked).await {
+        Err(_) => Err(format!("no answer within {ANSWER_MAX:?}")),
+        Ok(answered) => answered.map_err(|cause| cause.to_string()),
+    }
+}
+
+fn unreachable(broker: &str, cause: String) -> KafkaError {
+    KafkaError::Unreachable { bootstrap: broker.to_owned(), cause }
 }
 
 fn frame<R: Request>(version: i16, request: &R) -> anyhow::Result<BytesMut> {

@@ -1,18 +1,23 @@
 //! Kafka, as the rest of Millrace needs it. The only crate that knows librdkafka.
 //!
 //! [`Sender`] writes and says per record when it is durable; [`Transactional`] writes outputs and input offsets in one
-//! transaction; [`Reader`] reads partitions that it is told to, without a consumer group's rebalancing; [`Cluster`] answers
-//! questions about brokers, topics, offsets and groups; [`topics::ensure`] makes topics.
+//! transaction; [`Batches`] reads partitions whole batches at a time, [`Reader`] record by record, both without a consumer group's
+//! rebalancing; [`Group`] keeps how far they are; [`Cluster`] answers questions about brokers, topics, offsets and groups;
+//! [`topics::ensure`] makes topics.
 
+mod batches;
 pub mod cluster;
 mod connection;
+mod group;
 mod reader;
 mod sender;
 pub mod topics;
 mod transactional;
 
+pub use batches::{Batches, Part};
 pub use cluster::Cluster;
-pub use reader::{Committed, Polled, Reader, Start};
+pub use group::{Committed, Group};
+pub use reader::{Polled, Reader, Start};
 pub use sender::{Lent, Outgoing, Place, SendError, Sender};
 pub use topics::TopicSpec;
 pub use transactional::{Progress, TransactionError, Transactional, fence};

@@ -4,7 +4,7 @@ use crate::{ANSWER_MAX, KafkaError, RECORD_ID, Record, client};
 use bytes::Bytes;
 use rdkafka::{
     ClientConfig, ClientContext, Message, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, ConsumerGroupMetadata},
+    consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext},
     error::{KafkaError as Cause, RDKafkaErrorCode},
     message::{BorrowedMessage, Headers},
     statistics::{self, Statistics},
@@ -47,15 +47,6 @@ pub enum Polled {
         partition: i32,
     },
     Nothing,
-}
-
-/// What a group has committed for a partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Committed {
-    pub partition: i32,
-    /// Next to read; `None` where nothing was committed yet.
-    pub offset: Option<i64>,
-    pub metadata: String,
 }
 
 impl Reader {
@@ -156,12 +147,7 @@ impl Reader {
 
     /// Keeps offsets ("next to read") for the group, and waits for the broker's answer.
     pub fn commit(&self, offsets: &[(String, i32, i64)]) -> Result<(), KafkaError> {
-        let mut list = TopicPartitionList::with_capacity(offsets.len());
-        for (topic, partition, offset) in offsets {
-            list.add_partition_offset(topic, *partition, Offset::Offset(*offset))
-                .map_err(|cause| refused("an offset", &cause))?;
-        }
-        self.consumer.commit(&list, CommitMode::Sync).map_err(|cause| refused("to commit offsets", &cause))
+        crate::group::commit(&self.consumer, offsets)
     }
 
     /// Keeps for the group all that was polled, as a client does that commits by itself. What was polled and not yet handled is
@@ -169,28 +155,6 @@ impl Reader {
     pub fn commit_read(&self) -> Result<(), KafkaError> {
         let read = self.consumer.position().map_err(|cause| refused("to tell its position", &cause))?;
         self.consumer.commit(&read, CommitMode::Sync).map_err(|cause| refused("to commit offsets", &cause))
-    }
-
-    /// What the group has committed for `topic`.
-    pub fn committed(&self, topic: &str, partitions: i32) -> Result<Vec<Committed>, KafkaError> {
-        let mut list = TopicPartitionList::new();
-        list.add_partition_range(topic, 0, partitions - 1);
-        let found = self
-            .consumer
-            .committed_offsets(list, ANSWER_MAX)
-            .map_err(|cause| refused("to tell offsets", &cause))?;
-        found.elements().iter().map(place).collect()
-    }
-
-    /// First and last stable offset of a partition.
-    pub fn bounds(&self, topic: &str, partition: i32) -> Result<(i64, i64), KafkaError> {
-        self.consumer
-            .fetch_watermarks(topic, partition, ANSWER_MAX)
-            .map_err(|cause| refused("to tell a partition's ends", &cause))
-    }
-
-    pub(crate) fn group(&self) -> Option<ConsumerGroupMetadata> {
-        self.consumer.group_metadata()
     }
 
     /// librdkafka does not say which topic has ended, so a partition number alone is not enough with several topics.
@@ -254,20 +218,7 @@ fn settings(bootstrap: &str, group: &str) -> ClientConfig {
     settings
 }
 
-/// A partition whose offset could not be told is an error: taken for one without an offset it would be read from its beginning.
-fn place(told: &TopicPartitionListElem<'_>) -> Result<Committed, KafkaError> {
-    told.error().map_err(|cause| refused("to tell an offset", &cause))?;
-    Ok(Committed {
-        partition: told.partition(),
-        offset: match told.offset() {
-            Offset::Offset(offset) => Some(offset),
-            _ => None,
-        },
-        metadata: told.metadata().to_owned(),
-    })
-}
-
-fn refused(what: &str, cause: &Cause) -> KafkaError {
+pub(crate) fn refused(what: &str, cause: &Cause) -> KafkaError {
     KafkaError::Refused { what: what.to_owned(), cause: cause.to_string() }
 }
 

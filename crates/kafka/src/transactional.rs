@@ -1,6 +1,6 @@
 //! Outputs and input offsets in one transaction. Blocking: it belongs to a thread of its own.
 
-use crate::{ANSWER_MAX, KafkaError, Lent, Reader, client, sender::owned};
+use crate::{ANSWER_MAX, Group, KafkaError, Lent, client, sender::owned};
 use rdkafka::{
     ClientContext, Offset, TopicPartitionList,
     consumer::ConsumerGroupMetadata,
@@ -90,11 +90,11 @@ impl Transactional {
     }
 
     /// Commits what was sent since `begin`, with the places of the inputs, as one.
-    pub fn commit(&self, inputs: &[Progress], reader: &Reader) -> Result<(), TransactionError> {
+    pub fn commit(&self, inputs: &[Progress], group: &Group) -> Result<(), TransactionError> {
         self.drain()?;
         if !inputs.is_empty() {
             let group =
-                reader.group().ok_or_else(|| TransactionError::Aborted("the reader has no group".into()))?;
+                group.metadata().ok_or_else(|| TransactionError::Aborted("the group has no name".into()))?;
             self.send_offsets(list(inputs).map_err(judge)?, group)?;
         }
         self.0.commit_transaction(ANSWER_MAX).map_err(judge)

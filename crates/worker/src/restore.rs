@@ -5,7 +5,7 @@ use crate::{
     progress::Counts,
     slot::{Failure, Work},
 };
-use kafka::{Committed, Polled, Progress, Reader, Start};
+use kafka::{Batches, Cluster, Committed, Group, Progress, cluster::End};
 use query::{Job, Slot};
 use serde::{Deserialize, Serialize};
 use service::{Break, CancellationToken, Guards};
@@ -44,19 +44,20 @@ struct Beside {
 const RESTORE_MAX: Duration = Duration::from_secs(300);
 
 /// Finds the slot's partitions and places, and starts to read there.
-pub fn inputs(work: &Work, job: &Job, slot: &mut Slot) -> Result<(Reader, Inputs), Failure> {
+pub fn inputs(work: &Work, job: &Job, slot: &mut Slot) -> Result<(Group, Batches, Inputs), Failure> {
     let stream =
         job.inputs().first().ok_or_else(|| Failure::Again("the job reads no stream".into()))?.clone();
     let declared = &work.pipeline.streams[&stream];
-    let reader = Reader::new(&work.config.kafka.bootstrap, &work.job.group())?;
+    let bootstrap = &work.config.kafka.bootstrap;
+    let group = Group::new(bootstrap, &work.job.group())?;
     let mut places = BTreeMap::new();
-    for Committed { partition, offset, metadata } in reader.committed(&stream, declared.partitions as i32)? {
+    for Committed { partition, offset, metadata } in group.committed(&stream, declared.partitions as i32)? {
         if partition % work.job.slots as i32 != work.number {
             continue;
         }
         let next = match offset {
             Some(offset) => offset,
-            None => reader.bounds(&stream, partition)?.0,
+            None => group.bounds(&stream, partition)?.0,
         };
         let beside = beside(&stream, partition, offset, &metadata)?;
         slot.add_partition(&stream, partition, beside.watermark)?;
@@ -65,10 +66,9 @@ pub fn inputs(work: &Work, job: &Job, slot: &mut Slot) -> Result<(Reader, Inputs
             Place { next, committed: offset.unwrap_or(-1), beside, last_read: Instant::now(), idle: false },
         );
     }
-    let assigned: Vec<_> =
-        places.iter().map(|(partition, place)| (stream.clone(), *partition, Start::At(place.next))).collect();
-    reader.assign(&assigned)?;
-    Ok((reader, Inputs { stream, idle_after: declared.idle_after, places }))
+    let next: Vec<_> = places.iter().map(|(partition, place)| (*partition, place.next)).collect();
+    let batches = Batches::start(&Cluster::new(bootstrap), &stream, &next, &work.runtime);
+    Ok((group, batches, Inputs { stream, idle_after: declared.idle_after, places }))
 }
 
 fn beside(stream: &str, partition: i32, offset: Option<i64>, metadata: &str) -> Result<Beside, Failure> {
@@ -92,31 +92,35 @@ pub fn state(
     stop: &CancellationToken,
 ) -> Result<(), Failure> {
     let Some(topic) = &outputs.changelog else { return Ok(()) };
-    let reader = Reader::new(&work.config.kafka.bootstrap, &format!("{}.restore", work.job.group()))?;
     let mut left: Vec<i32> = inputs.places.keys().copied().collect();
-    let assigned: Vec<_> =
-        left.iter().map(|partition| (topic.to_string(), *partition, Start::Beginning)).collect();
-    reader.assign(&assigned)?;
+    let mut changes = changes(work, topic, &left)?;
     let started = Instant::now();
     while !left.is_empty() {
         if stop.is_cancelled() {
             return Err(Failure::Stopped);
         }
-        match reader.poll(Duration::from_millis(100))? {
-            Polled::Record(record) => {
+        if let Some(part) = changes.next(RESTORE_RECORDS_MAX, Duration::from_millis(100))? {
+            for record in part.records {
                 let key = record.key.as_deref().unwrap_or_default();
                 slot.restore(record.partition, key, record.payload.as_deref())?;
             }
-            Polled::End { partition, .. } => left.retain(|waiting| *waiting != partition),
-            Polled::Nothing if started.elapsed() > RESTORE_MAX => {
-                return Err(Failure::Again(format!(
-                    "the changelog {topic} was not read within {RESTORE_MAX:?}"
-                )));
-            }
-            Polled::Nothing => {}
+            left.retain(|waiting| !(part.end && *waiting == part.partition));
+        } else if started.elapsed() > RESTORE_MAX {
+            return Err(Failure::Again(format!("the changelog {topic} was not read within {RESTORE_MAX:?}")));
         }
     }
     Ok(())
+}
+
+/// Between two looks at whether the slot is to stop.
+const RESTORE_RECORDS_MAX: usize = 10_000;
+
+/// All that is kept of a changelog's partitions.
+fn changes(work: &Work, topic: &str, partitions: &[i32]) -> Result<Batches, Failure> {
+    let cluster = Cluster::new(&work.config.kafka.bootstrap);
+    let first = work.runtime.block_on(cluster.ends(topic, End::First))?.0;
+    let places: Vec<_> = first.into_iter().filter(|(partition, _)| partitions.contains(partition)).collect();
+    Ok(Batches::start(&cluster, topic, &places, &work.runtime))
 }
 
 impl Inputs {
@@ -124,19 +128,12 @@ impl Inputs {
         self.places.keys().copied().collect()
     }
 
-    pub fn read(&mut self, partition: i32, offset: i64, now: Instant) {
+    /// All before `next` was read; `records` where there were some.
+    pub fn read(&mut self, partition: i32, next: i64, records: bool, now: Instant) {
         if let Some(place) = self.places.get_mut(&partition) {
-            place.next = offset + 1;
-            place.last_read = now;
-            place.idle = false;
-        }
-    }
-
-    /// Partitions whose end was reached: what is left before it are transaction markers.
-    pub fn caught(&mut self, ends: Vec<(String, i32, i64)>) {
-        for (_, partition, end) in ends {
-            if let Some(place) = self.places.get_mut(&partition) {
-                place.next = place.next.max(end);
+            place.next = next;
+            if records {
+                (place.last_read, place.idle) = (now, false);
             }
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     taken::Taken,
     writer::Writer,
 };
-use kafka::{Polled, Reader, TransactionError};
+use kafka::{Batches, Group, TransactionError};
 use model::Retry;
 use pipeline::{Job, Pipeline};
 use query::Decoder;
@@ -123,7 +123,8 @@ fn write_on(
 struct Running {
     slot: query::Slot,
     decoder: Decoder,
-    reader: Reader,
+    group: Group,
+    batches: Batches,
     inputs: Inputs,
     outputs: Outputs,
     /// Records of the last round: the next will have as many.
@@ -136,12 +137,12 @@ impl Running {
         let outputs = work.runtime.block_on(Outputs::prepare(work, &job))?;
         let mut slot = query::Slot::new(&job)?;
         work.runtime.block_on(work.owner.check(work))?;
-        let (reader, inputs) = restore::inputs(work, &job, &mut slot)?;
+        let (group, batches, inputs) = restore::inputs(work, &job, &mut slot)?;
         restore::state(work, &outputs, &inputs, &mut slot, stop)?;
         let stream = &work.pipeline.streams[&inputs.stream];
         let decoder = Decoder::new(&stream.avsc)?;
         tracing::info!(job = work.job.name, slot = work.number, partitions = ?inputs.partitions(), state_rows = slot.state_rows(), "slot runs");
-        Ok(Self { slot, decoder, reader, inputs, outputs, gathered: 0 })
+        Ok(Self { slot, decoder, group, batches, inputs, outputs, gathered: 0 })
     }
 
     /// Gathers records for one commit interval, and commits what comes of them.
@@ -161,7 +162,7 @@ impl Running {
         self.inputs.count(counts(&commit));
         writer.begin().map_err(transaction)?;
         self.outputs.send(work, &commit, &taken, writer).map_err(transaction)?;
-        writer.commit(&self.inputs.progress(work.guards), &self.reader).map_err(transaction)?;
+        writer.commit(&self.inputs.progress(work.guards), &self.group).map_err(transaction)?;
         self.slot.applied();
         self.inputs.committed();
         self.report(progress);
@@ -174,26 +175,12 @@ impl Running {
 
     fn gather(&mut self, work: &Work) -> Result<Taken, Failure> {
         let (started, max) = (Instant::now(), work.config.batch_rows_max);
-        let (mut taken, mut now) = (Taken::with_capacity(self.gathered.min(max)), started);
+        let mut taken = Taken::with_capacity(self.gathered.min(max));
         while taken.records.len() < max {
-            // What is there is taken without a look at the clock, but for one now and then.
-            let mut polled = self.reader.poll(Duration::ZERO)?;
-            if matches!(polled, Polled::Nothing) || taken.records.len().is_multiple_of(CLOCK_EVERY) {
-                now = Instant::now();
-            }
-            let left = work.config.commit_interval.saturating_sub(now - started);
-            if matches!(polled, Polled::Nothing) && !left.is_zero() {
-                polled = self.reader.poll(left)?;
-                now = Instant::now();
-            }
-            match polled {
-                Polled::Record(record) => {
-                    self.inputs.read(record.partition, record.offset, now);
-                    taken.push(record);
-                }
-                Polled::End { .. } => {}
-                Polled::Nothing => self.inputs.caught(self.reader.ends()),
-            }
+            let left = work.config.commit_interval.saturating_sub(started.elapsed());
+            let Some(part) = self.batches.next(max - taken.records.len(), left)? else { break };
+            self.inputs.read(part.partition, part.next, !part.records.is_empty(), Instant::now());
+            part.records.into_iter().for_each(|record| taken.push(record));
             if left.is_zero() {
                 break;
             }
@@ -222,9 +209,6 @@ impl Running {
         Ok(())
     }
 }
-
-/// Records between two looks at the clock while there are more at once: a few of these take less than a millisecond.
-const CLOCK_EVERY: usize = 64;
 
 fn counts(commit: &query::Commit) -> Counts {
     Counts {

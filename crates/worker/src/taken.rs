@@ -1,5 +1,6 @@
 //! The records of one commit, and which of them a row comes from.
 
+use bytes::Bytes;
 use kafka::{RECORD_ID, Record};
 use query::InRecord;
 use std::cell::Cell;
@@ -8,7 +9,7 @@ use std::cell::Cell;
 #[derive(Default)]
 pub struct Taken {
     pub records: Vec<InRecord>,
-    ids: Vec<Option<String>>,
+    ids: Vec<Option<Bytes>>,
     /// Where the last one was found. Rows come in the order of their records, so the next is not far.
     last: Cell<usize>,
 }
@@ -19,8 +20,8 @@ impl Taken {
     }
 
     pub fn push(&mut self, record: Record) {
-        self.ids.push(record.header(RECORD_ID).map(str::to_owned));
-        let Record { partition, offset, timestamp_ms, key, payload, .. } = record;
+        let Record { partition, offset, timestamp_ms, key, payload, headers, .. } = record;
+        self.ids.push(headers.into_iter().find(|(name, _)| name == RECORD_ID).map(|(_, id)| id));
         self.records.push(InRecord { partition, offset, timestamp_ms, key, payload });
     }
 
@@ -33,7 +34,8 @@ impl Taken {
         let all = self.records.len();
         let found = (self.last.get()..all).chain(0..self.last.get().min(all)).find(is_it)?;
         self.last.set(found);
-        Some((&self.records[found], self.ids[found].as_deref()))
+        let id = self.ids[found].as_deref().and_then(|id| std::str::from_utf8(id).ok());
+        Some((&self.records[found], id))
     }
 }
 

@@ -1,7 +1,7 @@
 //! How a slot writes: in transactions, and without them only where a test wants to see what is then lost or doubled.
 
 use crate::slot::Work;
-use kafka::{KafkaError, Lent, Outgoing, Progress, Reader, Sender, TransactionError, Transactional};
+use kafka::{Group, KafkaError, Lent, Outgoing, Progress, Sender, TransactionError, Transactional};
 use service::Break;
 
 pub enum Writer {
@@ -47,10 +47,10 @@ impl Writer {
     }
 
     /// Commits what was sent since `begin`, with the places of the inputs, as one.
-    pub fn commit(&mut self, inputs: &[Progress], reader: &Reader) -> Result<(), TransactionError> {
+    pub fn commit(&mut self, inputs: &[Progress], group: &Group) -> Result<(), TransactionError> {
         match self {
-            Self::Transactional(producer) => producer.commit(inputs, reader),
-            Self::Apart(apart) => apart.commit(inputs, reader),
+            Self::Transactional(producer) => producer.commit(inputs, group),
+            Self::Apart(apart) => apart.commit(inputs, group),
         }
     }
 }
@@ -67,7 +67,7 @@ pub struct Apart {
 const ROUNDS_PER_PLACE: u32 = 20;
 
 impl Apart {
-    fn commit(&mut self, inputs: &[Progress], reader: &Reader) -> Result<(), TransactionError> {
+    fn commit(&mut self, inputs: &[Progress], group: &Group) -> Result<(), TransactionError> {
         let sent = self.sender.send_all(std::mem::take(&mut self.pending));
         for confirmed in self.runtime.block_on(sent) {
             confirmed.map_err(|cause| TransactionError::Aborted(cause.to_string()))?;
@@ -78,7 +78,7 @@ impl Apart {
         }
         let places: Vec<_> =
             inputs.iter().map(|input| (input.topic.clone(), input.partition, input.offset)).collect();
-        reader.commit(&places).map_err(aborted)
+        group.commit(&places).map_err(aborted)
     }
 }
 

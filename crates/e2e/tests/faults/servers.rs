@@ -4,7 +4,7 @@ use crate::clean;
 use anyhow::{Context, bail};
 use checker::{Marker, Outcome, Report, check};
 use e2e::{Fleet, Folder, REST_MAX, Signal, Story, evidence::By};
-use kafka::{Lent, Reader, TopicSpec, Transactional};
+use kafka::{Group, Lent, TopicSpec, Transactional};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -107,14 +107,14 @@ fn write_markers(
     stop: &CancellationToken,
     committed: &AtomicUsize,
 ) -> anyhow::Result<Written> {
-    let reader = Reader::new(bootstrap, topic)?;
+    let group = Group::new(bootstrap, topic)?;
     let (mut told, mut producer, mut longest) = (vec![], None, Duration::ZERO);
     while !stop.is_cancelled() {
         let made = producer.take().or_else(|| Transactional::new(bootstrap, topic).ok());
         let Some(writer) = made else { continue };
         let id = format!("{topic}-{}", told.len());
         let started = Instant::now();
-        let written = write_marker(&writer, topic, &id, &reader);
+        let written = write_marker(&writer, topic, &id, &group);
         longest = longest.max(started.elapsed());
         committed.fetch_add(usize::from(written.is_ok()), Ordering::Relaxed);
         told.push((id, if written.is_ok() { Outcome::Ok } else { Outcome::Unknown }));
@@ -127,7 +127,7 @@ fn write_marker(
     writer: &Transactional,
     topic: &str,
     id: &str,
-    reader: &Reader,
+    group: &Group,
 ) -> Result<(), kafka::TransactionError> {
     writer.begin()?;
     for partition in 0..PARTITIONS {
@@ -139,7 +139,7 @@ fn write_marker(
             partition: Some(partition),
         })?;
     }
-    writer.commit(&[], reader)
+    writer.commit(&[], group)
 }
 
 /// How often Kafka's own consumer sees each marker.
