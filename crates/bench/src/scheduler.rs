@@ -4,6 +4,7 @@
 //! All times are the database's: what is measured is between what it was told, not between what a client saw.
 
 mod alone;
+mod backfill;
 mod dags;
 mod history;
 mod times;
@@ -58,6 +59,7 @@ pub async fn run(folder: &Path) -> anyhow::Result<Report> {
     bench.measure_sustained(&mut report).await?;
     bench.measure_children(&mut report).await?;
     bench.measure_fan(&mut report).await?;
+    backfill::measure(&bench, &mut report).await?;
     times::measure(&bench, &mut report).await?;
     alone::measure(&bench.stand, folder, &mut report).await?;
     report
