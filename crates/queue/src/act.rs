@@ -66,7 +66,7 @@ impl Queue {
         record_triggers(&mut transaction, &new.map(|(asked, (id, _))| (*asked, *id)).collect::<Vec<_>>())
             .await?;
         transaction.commit().await?;
-        tidings.tell_after(&mut connection, None).await;
+        tidings.tell_later(connection, None);
         Ok(made)
     }
 

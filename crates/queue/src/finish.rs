@@ -71,8 +71,7 @@ impl Queue {
             tidings.chores();
         }
         transaction.commit().await?;
-        let holder = endings.first().map(|(claim, _)| claim.holder.as_str());
-        tidings.tell_after(&mut connection, holder).await;
+        tidings.tell_later(connection, endings.first().map(|(claim, _)| claim.holder.clone()));
         let said = |taken| if taken { Finished::Taken } else { Finished::Refused };
         Ok(endings.iter().map(|(claim, _)| said(taken.contains(&claim.attempt_id))).collect())
     }

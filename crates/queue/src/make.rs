@@ -12,10 +12,12 @@ use uuid::Uuid;
 impl Queue {
     /// Makes a run, or finds the one that has its key. Answers its id and whether it is new.
     pub async fn create(&self, new: &NewRun) -> Result<(Uuid, bool), sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
-        let made = create(&mut transaction, self.guards, new).await?;
+        let mut connection = self.pool.acquire().await?;
+        let mut transaction = connection.begin().await?;
+        let (made, tidings) = create_all(&mut transaction, self.guards, &[new]).await?;
         transaction.commit().await?;
-        Ok(made)
+        tidings.tell_later(connection, None);
+        Ok(made[0])
     }
 
     /// Starts queued runs of a DAG as far as `max_active_runs` allows. Answers how many.

@@ -5,7 +5,7 @@
 //! by the next look.
 
 use crate::{CHANNEL, CHORES_CHANNEL, Hint, STOP_CHANNEL};
-use sqlx::PgConnection;
+use sqlx::{PgConnection, Postgres, pool::PoolConnection};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
@@ -52,6 +52,14 @@ impl Tidings {
         if let Err(cause) = self.tell(connection, holder).await {
             tracing::debug!("a hint was not given: {cause}");
         }
+    }
+
+    /// The same, while the caller goes on. Of these there are as many as the pool has connections.
+    pub(crate) fn tell_later(self, mut connection: PoolConnection<Postgres>, holder: Option<String>) {
+        if self.runs.is_empty() && !self.chores {
+            return;
+        }
+        tokio::spawn(async move { self.tell_after(&mut connection, holder.as_deref()).await });
     }
 }
 

@@ -54,7 +54,7 @@ pub async fn follow(
     let desk = Desk { outside: outside.clone(), finisher, lineage };
     let channels = [queue::CHANNEL, queue::STOP_CHANNEL];
     let [mut hints, mut stops] = postgres::listen(outside.queue.pool(), channels);
-    let mut renewed = Instant::now();
+    let (mut renewed, mut pace) = (Instant::now(), Pace::default());
     let longest = if config.role == Role::All { LOOK_BESIDE } else { LOOK_AGAIN };
     while !service.shutdown.is_cancelled() {
         // Of tasks whose endings went together, the first is not claimed after alone.
@@ -62,10 +62,21 @@ pub async fn follow(
         while let Some(ended) = running.try_join_next_with_id() {
             forget(ended, &mut held);
         }
-        let pause = match claim(service, config, &desk, &mut running, &mut held).await {
-            Ok(next) => {
+        let free = config.tasks_max.saturating_sub(running.len());
+        let wait = pace.wait(Instant::now(), free, config.tasks_max);
+        if !wait.is_zero() {
+            tokio::select! {
+                Some(ended) = running.join_next_with_id() => forget(ended, &mut held),
+                () = tokio::time::sleep(wait) => {}
+                () = service.shutdown.cancelled() => {}
+            }
+            continue;
+        }
+        let pause = match claim(service, &desk, config.lease, free, &mut running, &mut held).await {
+            Ok(claimed) => {
+                pace = Pace { claimed_at: Some(Instant::now()), filled: claimed.tasks >= free };
                 service.health.good("queue");
-                next.unwrap_or(longest).clamp(LOOK_AGAIN_MIN, longest)
+                claimed.next.unwrap_or(longest).clamp(LOOK_AGAIN_MIN, longest)
             }
             Err(cause) => {
                 service.health.bad("queue", format!("tasks can't be claimed: {cause}"));
@@ -108,27 +119,56 @@ fn forget(ended: Result<(Id, ()), JoinError>, held: &mut Held) {
     held.remove(&ended.map_or_else(|panicked| panicked.id(), |(id, ())| id));
 }
 
-/// Begins what may begin. Answers how long it is until something more is due.
+/// What a claim brought.
+struct Claimed {
+    tasks: usize,
+    /// How long it is until something more is due.
+    next: Option<Duration>,
+}
+
+/// Begins what may begin, as much as there is room for.
 async fn claim(
     service: &Service,
-    config: &Config,
     desk: &Desk,
+    lease: Duration,
+    free: usize,
     running: &mut JoinSet<()>,
     held: &mut Held,
-) -> Result<Option<Duration>, sqlx::Error> {
-    let free = config.tasks_max.saturating_sub(running.len());
+) -> Result<Claimed, sqlx::Error> {
     if free == 0 {
-        return Ok(None);
+        return Ok(Claimed { tasks: 0, next: None });
     }
-    let asked = desk.outside.queue.claim_or_when(&service.name, config.lease, free as i64);
-    let (claims, next) = postgres::answered(asked).await?;
+    let (claims, next) =
+        postgres::answered(desk.outside.queue.claim_or_when(&service.name, lease, free as i64)).await?;
+    let tasks = claims.len();
     for claim in claims {
         let (attempt_id, stop) = (claim.attempt_id, CancellationToken::new());
         let (desk, stopped) = (desk.clone(), stop.clone());
         let handle = running.spawn(async move { attend(&desk, &claim, &stopped).await });
         held.insert(handle.id(), (attempt_id, stop));
     }
-    Ok(next)
+    Ok(Claimed { tasks, next })
+}
+
+/// How soon the next claim may be: one claim of many tasks takes hardly longer than one of one, and all who claim take turns.
+#[derive(Default)]
+struct Pace {
+    claimed_at: Option<Instant>,
+    /// The last claim took all that there was room for: there is more.
+    filled: bool,
+}
+
+/// Tasks that become ready meanwhile go together.
+const BETWEEN_CLAIMS: Duration = Duration::from_millis(2);
+/// Where more waits than there is room for, half of the room is to be free again; for this long at most.
+const FULL_MAX: Duration = Duration::from_millis(10);
+
+impl Pace {
+    fn wait(&self, now: Instant, free: usize, tasks_max: usize) -> Duration {
+        let Some(claimed_at) = self.claimed_at else { return Duration::ZERO };
+        let least = if self.filled && free < tasks_max.div_ceil(2) { FULL_MAX } else { BETWEEN_CLAIMS };
+        least.saturating_sub(now.saturating_duration_since(claimed_at))
+    }
 }
 
 /// Lengthens the leases of what is running. What is no longer ours is stopped: its answer would be refused anyway.

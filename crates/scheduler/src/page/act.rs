@@ -49,7 +49,10 @@ pub async fn trigger_run(
     let run = NewRun::of(&dag, &row.pipeline, &row.hash, key, logical_at, cause);
     let interval =
         dag.settings.timetable(None).ok().and_then(|timetable| timetable.interval_before(logical_at));
-    Ok(outside.triggers.write((NewRun { params, interval, ..run }, by.clone())).await?)
+    let made = outside.triggers.write((NewRun { params, interval, ..run }, by.clone())).await?;
+    // Its first tasks wait for no hint.
+    outside.ready.notify_one();
+    Ok(made)
 }
 
 /// A DAG's row, and what its published version says.
