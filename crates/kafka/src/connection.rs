@@ -71,9 +71,14 @@ async fn answer(stream: &mut TcpStream, frame: &[u8]) -> io::Result<Bytes> {
     if length > ANSWER_BYTES_MAX {
         return Err(io::Error::other(format!("an answer of {length} bytes")));
     }
-    let mut answer = vec![0; length];
-    stream.read_exact(&mut answer).await?;
-    Ok(Bytes::from(answer))
+    let mut answer = BytesMut::with_capacity(length);
+    let mut rest = stream.take(length as u64);
+    while answer.len() < length {
+        if rest.read_buf(&mut answer).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(answer.freeze())
 }
 
 async fn in_time<T>(asked: impl Future<Output = io::Result<T>>) -> Result<T, String> {

@@ -46,6 +46,9 @@ pub const OPEN_MAX: Duration = Duration::from_secs(10);
 /// Longer than librdkafka's own limit, so that where it keeps that its own words are told.
 const OFFSETS_MAX: Duration = Duration::from_secs(11);
 
+/// A broker on the same machine takes a batch in a millisecond or two.
+const BETWEEN_LOOKS: Duration = Duration::from_micros(300);
+
 impl Transactional {
     /// Makes the producer and fences every earlier one with this id.
     pub fn new(bootstrap: &str, transactional_id: &str) -> Result<Self, TransactionError> {
@@ -56,6 +59,7 @@ impl Transactional {
             .set("message.timeout.ms", &timeout)
             .set("partitioner", "murmur2_random")
             .set("compression.type", "zstd")
+            .set("compression.level", "1")
             // The commit says whether all of them are there; only what failed is worth a word before.
             .set("delivery.report.only.error", "true")
             // A commit flushes at once, so lingering would only add to its latency.
@@ -80,7 +84,7 @@ impl Transactional {
         let started = Instant::now();
         // The queue is bounded: let the broker take some of it.
         while is_full(&cause) && started.elapsed() < OPEN_MAX {
-            self.0.poll(Duration::from_millis(1));
+            self.wait();
             match self.0.send(refused) {
                 Ok(()) => return Ok(()),
                 Err(again) => (cause, refused) = again,
@@ -126,7 +130,7 @@ impl Transactional {
     fn drain(&self) -> Result<(), TransactionError> {
         let started = Instant::now();
         while self.0.in_flight_count() > 0 {
-            self.0.poll(Duration::from_millis(1));
+            self.wait();
             if started.elapsed() > OPEN_MAX {
                 return Err(TransactionError::Aborted(format!(
                     "the broker did not acknowledge within {OPEN_MAX:?}"
@@ -137,6 +141,12 @@ impl Transactional {
             Some(cause) => Err(self.judge_delivery(cause)),
             None => Ok(()),
         }
+    }
+
+    /// The binding's own waiting looks at the clock without a pause in its last millisecond.
+    fn wait(&self) {
+        self.0.poll(Duration::ZERO);
+        thread::park_timeout(BETWEEN_LOOKS);
     }
 
     /// A fenced producer's records are purged from its queue: that says nothing yet. Why, the end of the transaction says.
