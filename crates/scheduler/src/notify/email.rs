@@ -1,21 +1,92 @@
-//! Mails, by SMTP to a server that is near: it is spoken to in plain text, and brings them on.
+//! Mails, by SMTP: to a server that is near, or over TLS and with a login to any.
 
+use lettre::{
+    Message,
+    message::{Mailbox, header::ContentType},
+    transport::smtp::{
+        Error,
+        authentication::{Credentials, DEFAULT_MECHANISMS},
+        client::{AsyncSmtpConnection, Certificate, TlsParameters},
+        extension::ClientId,
+    },
+};
+use model::Secret;
 use queue::{Notification, Sent};
 use serde::Deserialize;
-use std::io;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
-    net::TcpStream,
-};
+use std::{path::PathBuf, time::Duration};
+use tokio::time::timeout;
 
 /// Where mails go, and by whom.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Written")]
 pub struct Email {
-    /// The mail server, `host:port`: one on the same machine or network, that takes mails without a login.
-    pub server: String,
-    pub from: String,
-    pub to: Vec<String>,
+    host: String,
+    port: u16,
+    tls: Tls,
+    /// Never there without TLS.
+    login: Option<(String, Secret)>,
+    ca_file: PathBuf,
+    from: String,
+    to: Vec<String>,
+}
+
+/// How a connection is protected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Tls {
+    /// Not at all: anybody between here and there reads along.
+    None,
+    /// From the second command on. A server that does not want to is told nothing.
+    #[default]
+    StartTls,
+    /// From the first byte on.
+    Tls,
+}
+
+/// `[notifications.NAME]` with `kind = "email"`, as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    /// The mail server, `host:port`.
+    server: String,
+    #[serde(default)]
+    tls: Tls,
+    /// Empty: without a login.
+    #[serde(default)]
+    username: String,
+    #[serde(default)]
+    password: Secret,
+    /// Certificates to trust beside the system's, PEM; empty: none.
+    #[serde(default)]
+    ca_file: PathBuf,
+    from: String,
+    to: Vec<String>,
+}
+
+impl TryFrom<Written> for Email {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let Written { server, tls, username, password, ca_file, from, to } = written;
+        let (host, port) = place(&server)
+            .ok_or_else(|| format!("server \"{server}\" is no host:port: write \"mail.example.com:587\""))?;
+        // A password that is not there yet may still come from a variable.
+        if username.is_empty() && !password.reveal().is_empty() {
+            return Err("a password without a username: set username, or leave both out".into());
+        }
+        if !username.is_empty() && tls == Tls::None {
+            return Err("tls = \"none\" would show the password to whoever reads along: set \"starttls\" or \"tls\", or log in without a username".into());
+        }
+        let login = (!username.is_empty()).then_some((username, password));
+        Ok(Self { host, port, tls, login, ca_file, from, to })
+    }
+}
+
+/// A host and its port; an address of IPv6 stands in brackets.
+fn place(server: &str) -> Option<(String, u16)> {
+    let (host, port) = server.rsplit_once(':')?;
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    Some((bare.to_owned(), port.parse().ok()?)).filter(|_| !bare.is_empty())
 }
 
 /// Why a mail did not go out.
@@ -24,83 +95,91 @@ enum Refused {
     ForGood(String),
 }
 
-impl From<io::Error> for Refused {
-    fn from(cause: io::Error) -> Self {
-        Refused::Now(cause.to_string())
+impl From<Error> for Refused {
+    fn from(cause: Error) -> Self {
+        match cause.is_permanent() {
+            true => Refused::ForGood(cause.to_string()),
+            false => Refused::Now(cause.to_string()),
+        }
     }
 }
 
 pub async fn send(settings: &Email, notification: &Notification) -> Sent {
-    let server = &settings.server;
-    if let Some(wrong) = settings.to.iter().chain([&settings.from]).find(|address| !is_address(address)) {
-        return Sent::Never(format!("\"{wrong}\" is no address: write somebody@example.com"));
-    }
-    match talk(settings, notification).await {
+    let mail = match mail(settings, notification) {
+        Ok(mail) => mail,
+        Err(cause) => return Sent::Never(cause),
+    };
+    let Email { host, port, .. } = settings;
+    match talk(settings, &mail).await {
         Ok(()) => Sent::Yes,
-        Err(Refused::Now(cause)) => Sent::NotNow(format!("{server} did not take the mail: {cause}")),
-        Err(Refused::ForGood(cause)) => Sent::Never(format!("{server} refuses the mail: {cause}")),
+        Err(Refused::Now(cause)) => Sent::NotNow(format!("{host}:{port} did not take the mail: {cause}")),
+        Err(Refused::ForGood(cause)) => Sent::Never(format!("{host}:{port} refuses the mail: {cause}")),
     }
 }
 
-/// What can't end a line or a bracket of the protocol.
-fn is_address(text: &str) -> bool {
-    text.contains('@') && text.chars().all(|c| c.is_ascii_graphic() && !"<>,;\\\"".contains(c))
+fn mail(settings: &Email, notification: &Notification) -> Result<Message, String> {
+    let Notification { key, kind, dag, run_id, text, made_at, .. } = notification;
+    let id = key.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let mut mail = Message::builder()
+        .message_id(Some(format!("<{id}@millrace>")))
+        .date((*made_at).into())
+        .from(mailbox(&settings.from)?)
+        .subject(format!("[millrace] {dag}: {kind}"))
+        .header(ContentType::TEXT_PLAIN);
+    for to in &settings.to {
+        mail = mail.to(mailbox(to)?);
+    }
+    mail.body(format!("{text}\n\nrun {run_id}\n")).map_err(|cause| format!("it is no mail: {cause}"))
 }
 
-/// RFC 5321: each command is answered by a number, of which 2 and 3 go on, and 5 is for good.
-async fn talk(settings: &Email, notification: &Notification) -> Result<(), Refused> {
-    let mut stream = BufReader::new(TcpStream::connect(&settings.server).await?);
-    answer(&mut stream).await?;
-    let mut commands = vec!["EHLO millrace".to_owned(), format!("MAIL FROM:<{}>", settings.from)];
-    commands.extend(settings.to.iter().map(|to| format!("RCPT TO:<{to}>")));
-    commands.push("DATA".into());
-    commands.push(mail(settings, notification));
-    for command in commands {
-        stream.write_all(format!("{command}\r\n").as_bytes()).await?;
-        answer(&mut stream).await?;
+fn mailbox(address: &str) -> Result<Mailbox, String> {
+    let parsed = address.parse();
+    let parsed = parsed.map_err(|_| format!("\"{address}\" is no address: write somebody@example.com"))?;
+    Ok(Mailbox::new(None, parsed))
+}
+
+/// A server that has taken a mail may say goodbye for so long.
+const GOODBYE_MAX: Duration = Duration::from_secs(1);
+
+/// One connection for one mail: they are rare. How long all of it may take is up to who asks.
+async fn talk(settings: &Email, mail: &Message) -> Result<(), Refused> {
+    let (hello, place) = (ClientId::Domain("millrace".into()), (settings.host.as_str(), settings.port));
+    let connect = |tls| AsyncSmtpConnection::connect_tokio1(place, None, &hello, tls, None);
+    let mut connection = match settings.tls {
+        Tls::None => connect(None).await?,
+        Tls::Tls => connect(Some(trust(settings).await?)).await?,
+        Tls::StartTls => {
+            let trust = trust(settings).await?;
+            let mut connection = connect(None).await?;
+            connection.starttls(trust, &hello).await?;
+            connection
+        }
+    };
+    if let Some((username, password)) = &settings.login {
+        let login = Credentials::new(username.clone(), password.reveal().to_owned());
+        connection.auth(DEFAULT_MECHANISMS, &login).await?;
     }
+    connection.send(mail.envelope(), &mail.formatted()).await?;
     // It has been taken: how the server says goodbye changes nothing.
-    let _ = stream.write_all(b"QUIT\r\n").await;
+    let _ = timeout(GOODBYE_MAX, connection.quit()).await;
     Ok(())
 }
 
-/// The longest answer that is read.
-const ANSWER_BYTES_MAX: u64 = 16 * 1024;
-
-/// An answer may have several lines: all but the last have a dash after the number.
-async fn answer(stream: &mut BufReader<TcpStream>) -> Result<(), Refused> {
-    let mut lines = stream.take(ANSWER_BYTES_MAX);
-    let mut line = String::new();
-    loop {
-        line.clear();
-        if lines.read_line(&mut line).await? == 0 {
-            return Err(Refused::Now("the connection was closed".into()));
-        }
-        if line.as_bytes().get(3) != Some(&b'-') {
-            break;
-        }
+/// Whose certificates are believed: those of the system's authorities, and of a company's own.
+async fn trust(settings: &Email) -> Result<TlsParameters, Refused> {
+    let mut trust = TlsParameters::builder(settings.host.clone());
+    let file = &settings.ca_file;
+    if !file.as_os_str().is_empty() {
+        let wrong =
+            |cause: String| Refused::Now(format!("ca_file {} can't be used: {cause}", file.display()));
+        let pem = tokio::fs::read(file).await.map_err(|cause| wrong(cause.to_string()))?;
+        let certificates = Certificate::from_pem(&pem).map_err(|cause| wrong(cause.to_string()))?;
+        trust = trust.add_root_certificate(certificates);
     }
-    match line.as_bytes().first() {
-        Some(b'2' | b'3') => Ok(()),
-        Some(b'5') => Err(Refused::ForGood(line.trim().to_owned())),
-        _ => Err(Refused::Now(line.trim().to_owned())),
-    }
+    // The system's are read from the disk.
+    let built = tokio::task::spawn_blocking(move || trust.build()).await;
+    Ok(built.map_err(|cause| Refused::Now(cause.to_string()))??)
 }
 
-/// RFC 5322, ending with the line that ends it.
-fn mail(settings: &Email, notification: &Notification) -> String {
-    let Notification { key, kind, dag, run_id, text, made_at, .. } = notification;
-    let id = key.replace(|c: char| !c.is_ascii_alphanumeric(), "-");
-    let date = made_at.to_rfc2822();
-    let (from, to) = (&settings.from, settings.to.join(", "));
-    // A line that is a dot alone would end the mail.
-    let body: Vec<String> = text
-        .lines()
-        .map(|line| if line.starts_with('.') { format!(".{line}") } else { line.into() })
-        .collect();
-    let body = body.join("\r\n");
-    format!(
-        "Message-ID: <{id}@millrace>\r\nDate: {date}\r\nFrom: {from}\r\nTo: {to}\r\nSubject: [millrace] {dag}: {kind}\r\nMIME-Version: 1.0\r\n\
-         Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n\r\n{body}\r\n\r\nrun {run_id}\r\n."
-    )
-}
+#[cfg(test)]
+mod tests;

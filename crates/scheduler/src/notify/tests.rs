@@ -1,12 +1,8 @@
-//! Each way out, to listeners of the tests' own.
+//! Each way out but mail, to listeners of the tests' own.
 
 use super::*;
 use axum::{Router, http::HeaderMap, http::StatusCode, routing::post};
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
-    net::{TcpListener, TcpStream},
-    sync::mpsc,
-};
+use tokio::{net::TcpListener, sync::mpsc};
 use uuid::Uuid;
 
 fn notification() -> Notification {
@@ -31,7 +27,8 @@ fn channel(text: &str) -> Channel {
     toml::from_str(text).unwrap()
 }
 
-async fn sent(text: &str) -> Sent {
+/// What comes of telling the channel that this text describes.
+pub async fn sent(text: &str) -> Sent {
     let channels = BTreeMap::from([("ops".to_owned(), channel(text))]);
     send(&Outside::nowhere(), &channels, &notification()).await
 }
@@ -73,65 +70,6 @@ async fn a_program_gets_the_notification_on_its_input() {
     );
     let failed = sent("kind = \"command\"\nrun = [\"false\"]").await;
     assert_eq!(failed, Sent::NotNow("\"false\" ended with exit status: 1".into()));
-}
-
-/// Takes one mail, and answers its text. A recipient at `refused` is not known here.
-async fn take_mail(stream: TcpStream) -> String {
-    let (reading, mut writing) = stream.into_split();
-    let mut lines = BufReader::new(reading).lines();
-    let mut mail = String::new();
-    let mut in_data = false;
-    writing.write_all(b"220 here\r\n").await.unwrap();
-    while let Ok(Some(line)) = lines.next_line().await {
-        if in_data {
-            in_data = line != ".";
-            mail = mail + &line + "\n";
-            if in_data {
-                continue;
-            }
-        }
-        let answer = match line.split_whitespace().next().unwrap_or_default() {
-            "EHLO" => "250 here\r\n",
-            "RCPT" if line.contains("@refused") => "550 nobody of that name\r\n",
-            "DATA" => {
-                in_data = true;
-                "354 go on\r\n"
-            }
-            "QUIT" => "221 bye\r\n",
-            _ => "250 ok\r\n",
-        };
-        if writing.write_all(answer.as_bytes()).await.is_err() {
-            break;
-        }
-    }
-    mail
-}
-
-#[tokio::test]
-async fn a_mail_goes_out_with_an_id_made_of_the_key() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let settings = |to: &str| {
-        format!(
-            "kind = \"email\"\nserver = \"127.0.0.1:{port}\"\nfrom = \"millrace@example.com\"\nto = [\"{to}\"]"
-        )
-    };
-    let taken = tokio::spawn(async move {
-        let first = take_mail(listener.accept().await.unwrap().0).await;
-        (first, take_mail(listener.accept().await.unwrap().0).await)
-    });
-    assert_eq!(sent(&settings("anna@example.com")).await, Sent::Yes);
-    let refused = sent(&settings("anna@refused.example")).await;
-    assert!(matches!(&refused, Sent::Never(cause) if cause.contains("nobody of that name")), "{refused:?}");
-    let (mail, _) = taken.await.unwrap();
-    for part in [
-        "Message-ID: <failure-7-1-ops@millrace>",
-        "To: anna@example.com",
-        "Subject: [millrace] users: failure",
-        "failed",
-    ] {
-        assert!(mail.contains(part), "{part} is not in {mail}");
-    }
 }
 
 #[tokio::test]
