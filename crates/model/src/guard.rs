@@ -6,7 +6,7 @@
 
 /// What can be taken away. The name of each says what then happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u16)]
+#[repr(u32)]
 pub enum Break {
     /// The producer answers "written" before Kafka has confirmed.
     AckEarly = 1 << 0,
@@ -36,10 +36,20 @@ pub enum Break {
     NoClaimLock = 1 << 12,
     /// A run is committed before its tasks are made.
     RunInParts = 1 << 13,
+    /// Lines of a log are kept however long they are.
+    WholeLines = 1 << 14,
+    /// Results are kept in their tasks' rows however large they are.
+    LargeResults = 1 << 15,
+    /// A DAG may have any number of tasks.
+    ManyTasks = 1 << 16,
+    /// A `foreach` may give any number of items.
+    ManyItems = 1 << 17,
+    /// A task waits for its items even where it has none.
+    EmptyForeach = 1 << 18,
 }
 
 /// All of them, by the names that a test writes.
-pub const BREAKS: [(&str, Break); 14] = [
+pub const BREAKS: [(&str, Break); 19] = [
     ("ack-early", Break::AckEarly),
     ("commit-before-write", Break::CommitBeforeWrite),
     ("no-transaction", Break::NoTransaction),
@@ -54,12 +64,17 @@ pub const BREAKS: [(&str, Break); 14] = [
     ("no-run-key", Break::NoRunKey),
     ("no-claim-lock", Break::NoClaimLock),
     ("run-in-parts", Break::RunInParts),
+    ("whole-lines", Break::WholeLines),
+    ("large-results", Break::LargeResults),
+    ("many-tasks", Break::ManyTasks),
+    ("many-items", Break::ManyItems),
+    ("empty-foreach", Break::EmptyForeach),
 ];
 
 /// Which guards stand. The default is: all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Guards {
-    missing: u16,
+    missing: u32,
 }
 
 impl Guards {
@@ -74,14 +89,14 @@ impl Guards {
                     BREAKS.map(|(name, _)| name).join(", ")
                 )
             };
-            guards.missing |= known.ok_or_else(unknown)?.1 as u16;
+            guards.missing |= known.ok_or_else(unknown)?.1 as u32;
         }
         Ok(guards)
     }
 
     /// Whether the guard against this was taken away.
     pub fn lack(self, what: Break) -> bool {
-        self.missing & what as u16 != 0
+        self.missing & what as u32 != 0
     }
 
     pub fn are_whole(self) -> bool {

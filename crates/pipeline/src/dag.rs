@@ -9,6 +9,9 @@ use std::{
     time::Duration,
 };
 
+/// Each task is a row of every run, and all of them are shown: more are several DAGs, or a `foreach`.
+pub const TASKS_MAX: usize = 10_000;
+
 /// A DAG as its file declares it. Its name is the file's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dag {

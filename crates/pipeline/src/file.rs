@@ -1,13 +1,14 @@
 //! `pipeline.toml` and the DAG files, from text to definitions.
 
 use crate::{
-    Bundle, Dag, Job, Kind, Pipeline, Problem, Source, Stream, Table, Task,
+    Bundle, Dag, Job, Kind, Pipeline, Problem, Source, Stream, TASKS_MAX, Table, Task,
     dag::Settings,
     group,
     problem::line_of,
     task::{SHARED, Shared},
     template,
 };
+use model::{Break, Guards};
 use serde::{Deserialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, BTreeSet};
 use toml::Spanned;
@@ -27,7 +28,7 @@ struct PipelineFile {
     tables: BTreeMap<String, Table>,
 }
 
-pub(crate) fn parse(bundle: &Bundle) -> Result<Pipeline, Vec<Problem>> {
+pub(crate) fn parse(bundle: &Bundle, guards: Guards) -> Result<Pipeline, Vec<Problem>> {
     let shown = bundle.shown(PIPELINE);
     let text =
         bundle.files.get(PIPELINE).ok_or_else(|| vec![Problem::new(&shown, 1, "the file is missing")])?;
@@ -38,7 +39,7 @@ pub(crate) fn parse(bundle: &Bundle) -> Result<Pipeline, Vec<Problem>> {
     for (path, text) in
         bundle.files.iter().filter(|(path, _)| path.starts_with("dags/") && path.ends_with(".toml"))
     {
-        match parse_dag(bundle, path, text) {
+        match parse_dag(bundle, path, text, guards) {
             Ok(dag) => drop(dags.insert(dag.name.clone(), dag)),
             Err(found) => problems.extend(found),
         }
@@ -103,7 +104,7 @@ pub(crate) fn line_of_section(text: &str, section: &str) -> usize {
         .map_or(1, |index| index + 1)
 }
 
-fn parse_dag(bundle: &Bundle, path: &str, text: &str) -> Result<Dag, Vec<Problem>> {
+fn parse_dag(bundle: &Bundle, path: &str, text: &str, guards: Guards) -> Result<Dag, Vec<Problem>> {
     let shown = bundle.shown(path);
     let wrong = |cause: &toml::de::Error| vec![Problem::toml(&shown, text, cause)];
     // The tasks are taken out first: their keys depend on their kind.
@@ -115,6 +116,13 @@ fn parse_dag(bundle: &Bundle, path: &str, text: &str) -> Result<Dag, Vec<Problem
     }
     let tasks: Tasks = toml::from_str(text).map_err(|cause| wrong(&cause))?;
     table.remove("tasks");
+    let many = tasks.tasks.len();
+    if many > TASKS_MAX && !guards.lack(Break::ManyTasks) {
+        let told = format!(
+            "it has {many} tasks, more than {TASKS_MAX}: make several DAGs of it, or give a task a foreach"
+        );
+        return Err(vec![Problem::new(&shown, 1, told)]);
+    }
     let settings: Settings =
         retry_with_lines(text, table).map_err(|(line, message)| vec![Problem::new(&shown, line, message)])?;
     let mut problems = vec![];

@@ -28,7 +28,7 @@ mod template;
 mod validate;
 
 pub use bundle::{Bundle, CHECK_BUNDLES, read_all};
-pub use dag::{Dag, Group};
+pub use dag::{Dag, Group, TASKS_MAX};
 pub use event::{On, Start};
 pub use job::{Emit, Job, Late};
 pub use param::{Param, ParamError, Params};
@@ -43,6 +43,7 @@ pub use task::{
     Waited, WaitedLag, WaitedRows, WaitedRun, item_name, item_of,
 };
 
+use model::Guards;
 use std::collections::BTreeMap;
 
 /// One pipeline, checked.
@@ -61,7 +62,12 @@ pub struct Pipeline {
 impl Pipeline {
     /// Reads a bundle's files. All that is wrong is told at once.
     pub fn parse(bundle: &Bundle) -> Result<Self, Vec<Problem>> {
-        let pipeline = file::parse(bundle)?;
+        Self::parse_with(bundle, Guards::default())
+    }
+
+    /// The same where a test may have taken guards away.
+    pub fn parse_with(bundle: &Bundle, guards: Guards) -> Result<Self, Vec<Problem>> {
+        let pipeline = file::parse(bundle, guards)?;
         let problems = validate::problems(&pipeline, bundle);
         if problems.is_empty() { Ok(pipeline) } else { Err(problems) }
     }

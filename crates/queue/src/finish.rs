@@ -125,7 +125,8 @@ struct Written<'a> {
     reason: Option<&'a str>,
 }
 
-fn written(ending: &Ending) -> Written<'_> {
+fn written(ending: &Ending, guards: Guards) -> Written<'_> {
+    let bounded = |result| bounded(result, guards);
     let (state, wait, result, reason) = match ending {
         Ending::Success(result) | Ending::Branched { result, .. } => {
             (TaskState::Success, None, Some(bounded(result)), None)
@@ -148,7 +149,7 @@ async fn write_endings(
     guards: Guards,
     endings: &[(&Claim, &Ending)],
 ) -> Result<BTreeSet<Uuid>, sqlx::Error> {
-    let written: Vec<Written> = endings.iter().map(|(_, ending)| written(ending)).collect();
+    let written: Vec<Written> = endings.iter().map(|(_, ending)| written(ending, guards)).collect();
     let claims = || endings.iter().map(|(claim, _)| claim);
     let rows = sqlx::query(include_str!("sql/end_tasks.sql"))
         .bind(claims().map(|claim| claim.run_id).collect::<Vec<_>>())
@@ -165,9 +166,9 @@ async fn write_endings(
     rows.iter().map(|row| row.try_get("attempt_id")).collect()
 }
 
-fn bounded(result: &serde_json::Value) -> serde_json::Value {
+fn bounded(result: &serde_json::Value, guards: Guards) -> serde_json::Value {
     let bytes = result.to_string().len();
-    if bytes <= RESULT_BYTES_MAX {
+    if bytes <= RESULT_BYTES_MAX || guards.lack(Break::LargeResults) {
         return result.clone();
     }
     serde_json::json!({ "left_out": format!("the result has {bytes} bytes, more than {RESULT_BYTES_MAX}") })

@@ -75,6 +75,11 @@ impl Queue {
 
     pub fn pool(&self) -> &PgPool {
         &self.pool
+    /// Which of them stand.
+    pub fn guards(&self) -> Guards {
+        self.guards
+    }
+
     }
 }
 

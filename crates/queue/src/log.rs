@@ -4,6 +4,7 @@ pub mod ansi;
 
 use crate::{Claim, Queue};
 use chrono::{DateTime, Utc};
+use model::Break;
 use serde::Serialize;
 use sqlx::{FromRow, Row, postgres::PgRow};
 use uuid::Uuid;
@@ -59,7 +60,8 @@ impl Queue {
     /// Adds lines to the log of a claim's try, and tells who looks at it.
     pub async fn log(&self, claim: &Claim, lines: &[Line]) -> Result<(), sqlx::Error> {
         let levels: Vec<&str> = lines.iter().map(|line| level_of(&line.text)).collect();
-        let cut: Vec<String> = lines.iter().map(cut).collect();
+        let chars_max = if self.guards.lack(Break::WholeLines) { usize::MAX } else { LINE_CHARS_MAX };
+        let cut: Vec<String> = lines.iter().map(|line| cut(line, chars_max)).collect();
         sqlx::query(include_str!("sql/log.sql"))
             .bind(claim.run_id)
             .bind(&claim.task)
@@ -104,8 +106,8 @@ impl Queue {
 }
 
 /// A text that PostgreSQL takes, with a note where something is missing.
-fn cut(line: &Line) -> String {
-    let kept: String = line.text.chars().take(LINE_CHARS_MAX).collect();
+fn cut(line: &Line, chars_max: usize) -> String {
+    let kept: String = line.text.chars().take(chars_max).collect();
     let missing = line.text.len() - kept.len() + line.dropped;
     let kept = kept.replace('\0', "");
     match missing {
@@ -158,7 +160,7 @@ mod tests {
             (line(long.clone(), 10), format!("{long} [cut: 10 more bytes of this line were not kept]")),
         ];
         for (line, expected) in cases {
-            assert_eq!(cut(&line), expected);
+            assert_eq!(cut(&line, LINE_CHARS_MAX), expected);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Tasks that are done once for each item: their items are made, and they end as those did.
 
 use crate::{executor, outside::Outside, template};
-use model::TaskState;
+use model::{Break, Guards, TaskState};
 use pipeline::{Foreach, Task};
 use queue::{Claim, Ending, Expansion, Finished, Items, RESULT_BYTES_MAX};
 use serde_json::{Value, json};
@@ -22,12 +22,9 @@ async fn make(outside: &Outside, claim: &Claim, task: &Task, context: &Value) ->
     if let Some(ending) = executor::unwanted(task, context) {
         return Some(ending);
     }
-    let items = match task.foreach.as_ref().map_or(Ok(vec![]), |foreach| items(foreach, context)) {
-        Ok(items) if items.is_empty() => {
-            return Some(Ending::Skipped { reason: "foreach gives no items".into() });
-        }
+    let items = match wanted(task.foreach.as_ref(), context, outside.queue.guards()) {
         Ok(items) => items,
-        Err(reason) => return failed(reason),
+        Err(ending) => return Some(ending),
     };
     match outside.queue.expand(claim, &Expansion::of(task, items)).await {
         Ok(Finished::Taken) => {}
@@ -43,24 +40,34 @@ fn failed(reason: String) -> Option<Ending> {
     Some(Ending::Failed { reason, retry_in: None })
 }
 
+/// The items to make, or how the task ends without any.
+fn wanted(foreach: Option<&Foreach>, context: &Value, guards: Guards) -> Result<Vec<Value>, Ending> {
+    let failed = |reason| Ending::Failed { reason, retry_in: None };
+    let items = foreach.map_or(Ok(vec![]), |foreach| items(foreach, context)).map_err(failed)?;
+    if items.is_empty() && !guards.lack(Break::EmptyForeach) {
+        return Err(Ending::Skipped { reason: "foreach gives no items".into() });
+    }
+    match Foreach::too_many(items.len()) {
+        Some(reason) if !guards.lack(Break::ManyItems) => Err(failed(reason)),
+        _ => Ok(items),
+    }
+}
+
 /// What a `foreach` gives, or why it gives nothing.
 fn items(foreach: &Foreach, context: &Value) -> Result<Vec<Value>, String> {
-    let items = match foreach {
-        Foreach::List(items) => {
-            items.iter().map(|item| template::filled(item, context)).collect::<Result<Vec<_>, _>>()?
-        }
+    match foreach {
+        Foreach::List(items) => items.iter().map(|item| template::filled(item, context)).collect(),
         Foreach::Template(text) => {
             let filled = template::render(text, context)?;
             match serde_json::from_str(&filled) {
-                Ok(Value::Array(items)) => items,
+                Ok(Value::Array(items)) => Ok(items),
                 _ => {
                     let told: String = filled.chars().take(TOLD_CHARS_MAX).collect();
-                    return Err(format!("foreach gives no list but {told:?}: {text}"));
+                    Err(format!("foreach gives no list but {told:?}: {text}"))
                 }
             }
         }
-    };
-    Foreach::too_many(items.len()).map_or(Ok(items), Err)
+    }
 }
 
 /// As `all_success` would have it: one that failed fails the task, one that was skipped skips it.
@@ -98,8 +105,7 @@ mod tests {
 
     #[test]
     fn a_foreach_gives_a_list_or_says_what_it_gives() {
-        let context =
-            json!({ "params": { "days": ["mo", "tu"], "text": "mo" }, "million": vec![0; 1_000_000] });
+        let context = json!({ "params": { "days": ["mo", "tu"], "text": "mo" } });
         let template = |text: &str| items(&Foreach::Template(text.into()), &context);
         assert_eq!(template("{{ params.days }}").unwrap(), [json!("mo"), json!("tu")]);
         assert_eq!(template("[{% for day in params.days %}{\"day\": \"{{ day }}\"}{{ \",\" if not loop.last }}{% endfor %}]").unwrap()[1], json!({"day": "tu"}));
@@ -107,7 +113,6 @@ mod tests {
         let cases = [
             ("{{ params.text }}", "foreach gives no list but \"mo\""),
             ("{{ params.none }}", "can't be filled"),
-            ("{{ million }}", "foreach gives 1000000 items, more than 10000: give fewer"),
         ];
         for (text, expected) in cases {
             let told = template(text).unwrap_err();
@@ -115,6 +120,26 @@ mod tests {
         }
         let list = Foreach::List(vec![3.into(), "{{ params.text }}".into()]);
         assert_eq!(items(&list, &context).unwrap(), [json!(3), json!("mo")]);
+    }
+
+    /// With a guard, a list out of bounds ends the task; without it, so many items would be made.
+    #[test]
+    fn a_foreach_of_none_is_skipped_and_one_of_a_million_is_refused() {
+        let context = json!({ "nothing": [], "million": vec![0; 1_000_000] });
+        let wanted = |text: &str, guard: &str| {
+            let foreach = Foreach::Template(text.into());
+            wanted(Some(&foreach), &context, Guards::without(guard).unwrap()).map(|items| items.len())
+        };
+        let none = Ending::Skipped { reason: "foreach gives no items".into() };
+        assert_eq!(wanted("{{ nothing }}", "many-items"), Err(none));
+        assert_eq!(wanted("{{ nothing }}", "empty-foreach"), Ok(0));
+        match wanted("{{ million }}", "empty-foreach") {
+            Err(Ending::Failed { reason, retry_in: None }) => {
+                assert!(reason.contains("1000000 items, more than 10000: give fewer"), "{reason}")
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(wanted("{{ million }}", "many-items"), Ok(1_000_000));
     }
 
     #[test]

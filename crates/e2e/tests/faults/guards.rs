@@ -7,8 +7,19 @@ use e2e::{Fleet, say};
 use model::guard::BREAKS;
 use std::time::Instant;
 
-/// Guards of runs and tasks: `crates/queue/src/tests/faults.rs` and `crates/e2e/tests/executors.rs` take them away.
-const OF_RUNS: [&str; 4] = ["any-attempt", "no-run-key", "no-claim-lock", "run-in-parts"];
+/// Guards of runs and tasks: `crates/queue/src/tests/faults.rs` and `crates/e2e/tests/executors.rs` take them away, and for what a DAG
+/// may ask for `crates/pipeline/src/task/tests.rs` and `crates/scheduler/src/foreach.rs`.
+const OF_RUNS: [&str; 9] = [
+    "any-attempt",
+    "no-run-key",
+    "no-claim-lock",
+    "run-in-parts",
+    "whole-lines",
+    "large-results",
+    "many-tasks",
+    "many-items",
+    "empty-foreach",
+];
 
 /// What the checker must find without each guard: one of these kinds.
 const DAMAGE: [(&str, &[&str]); BREAKS.len() - OF_RUNS.len()] = [

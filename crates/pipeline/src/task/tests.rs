@@ -1,10 +1,15 @@
 use super::*;
-use crate::{Bundle, Pipeline};
+use crate::{Bundle, Pipeline, TASKS_MAX};
+use model::Guards;
 
 fn parse(tasks: &str) -> Result<Pipeline, Vec<String>> {
+    parse_without(tasks, "")
+}
+
+fn parse_without(tasks: &str, guard: &str) -> Result<Pipeline, Vec<String>> {
     let files = [("pipeline.toml", String::new()), ("dags/d.toml", tasks.to_owned())];
     let files = files.into_iter().map(|(name, text)| (name.to_owned(), text)).collect();
-    Pipeline::parse(&Bundle { name: "p".into(), files })
+    Pipeline::parse_with(&Bundle { name: "p".into(), files }, Guards::without(guard).unwrap())
         .map_err(|problems| problems.iter().map(|problem| problem.to_string()).collect())
 }
 
@@ -76,6 +81,21 @@ fn tasks_that_wait_for_people_and_other_dags_have_days() {
     assert!(tasks.values().all(|task| task.kind.only_looks()));
     let told = parse("[tasks.a]\nkind = \"run\"\ndag = \"d\"\n").unwrap_err();
     assert!(told[0].ends_with("starts its own DAG, which would never end"), "{told:?}");
+}
+
+#[test]
+fn a_dag_has_ten_thousand_tasks_and_no_more() {
+    let dag =
+        |tasks: usize| -> String { (0..tasks).map(|n| format!("[tasks.t{n}]\nkind = \"noop\"\n")).collect() };
+    let parsed =
+        |tasks, guard| parse_without(&dag(tasks), guard).map(|pipeline| pipeline.dags["d"].tasks.len());
+    assert_eq!(parsed(TASKS_MAX, ""), Ok(TASKS_MAX));
+    let told = parsed(TASKS_MAX + 1, "").unwrap_err();
+    assert!(
+        told[0].contains("p/dags/d.toml:1: it has 10001 tasks, more than 10000: make several"),
+        "{told:?}"
+    );
+    assert_eq!(parsed(TASKS_MAX + 1, "many-tasks"), Ok(TASKS_MAX + 1), "without the guard, it is taken");
 }
 
 #[test]

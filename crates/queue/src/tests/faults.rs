@@ -145,6 +145,34 @@ async fn a_pool_is_never_over_its_size_as_a_trigger_sees_it() {
     );
 }
 
+/// What is told at once: a line of 10 MB, and a result of 1 MB.
+const LINE_BYTES: usize = 10 * 1024 * 1024;
+const RESULT_BYTES: usize = 1024 * 1024;
+
+/// A task that says too much. Answers the bytes that the database keeps of its log, and of its result.
+async fn kept_of_much(guard: &str) -> (i64, i64) {
+    let queue = without(&queue().await, guard);
+    queue.create(&run_of("a", &unique("key"))).await.unwrap();
+    let claim = queue.claim("me", LEASE, 1).await.unwrap().remove(0);
+    queue.log(&claim, &["x".repeat(LINE_BYTES).as_str().into()]).await.unwrap();
+    let ending = Ending::Success(serde_json::json!("x".repeat(RESULT_BYTES)));
+    assert_eq!(queue.finish(&claim, &ending).await.unwrap(), Finished::Taken);
+    (
+        count(&queue, "SELECT sum(octet_length(line)) FROM task_log").await,
+        count(&queue, "SELECT sum(octet_length(result::text)) FROM task").await,
+    )
+}
+
+#[tokio::test]
+async fn of_a_line_of_ten_megabytes_and_a_result_of_one_little_is_kept() {
+    let (of_line, of_result) = kept_of_much("").await;
+    assert!(of_line < 5_000 && of_result < 200, "{of_line} {of_result}");
+    let (of_line, of_result) = kept_of_much("whole-lines").await;
+    assert!(of_line >= LINE_BYTES as i64 && of_result < 200, "{of_line} {of_result}");
+    let (of_line, of_result) = kept_of_much("large-results").await;
+    assert!(of_line < 5_000 && of_result >= RESULT_BYTES as i64, "{of_line} {of_result}");
+}
+
 #[tokio::test]
 async fn a_lost_holders_answer_would_be_taken_without_its_attempt_id() {
     for (guard, expected) in [("", Finished::Refused), ("any-attempt", Finished::Taken)] {

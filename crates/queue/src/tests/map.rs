@@ -198,6 +198,19 @@ async fn a_mark_ends_a_task_with_its_items_and_a_parent_that_ends_late_is_counte
     assert_eq!((state(&queue, id).await, open_tasks(&queue, id).await), (RunState::Success, (0, 0)));
 }
 
+/// What the guard `empty-foreach` stands against.
+#[tokio::test]
+async fn a_task_that_waited_for_no_items_would_never_be_told_from_one_that_has_made_none_yet() {
+    let queue = queue().await;
+    let (id, _) = queue.create(&run_of("m z<m", &unique("key"))).await.unwrap();
+    let claim = queue.claim("me", LEASE, 1).await.unwrap().remove(0);
+    assert_eq!(queue.expand(&claim, &items(0, None)).await.unwrap(), Finished::Taken);
+    let again = queue.claim("me", LEASE, 1).await.unwrap().remove(0);
+    assert_eq!((again.task.as_str(), queue.items(id, "m").await.unwrap()), ("m", None));
+    assert_eq!(queue.expand(&again, &items(0, None)).await.unwrap(), Finished::Refused);
+    assert_eq!(state(&queue, id).await, RunState::Running);
+}
+
 #[tokio::test]
 async fn ten_thousand_items_are_made_in_a_moment() {
     let queue = queue().await;
