@@ -49,6 +49,11 @@ impl Crew {
         Self { members, pool, folder, url, http: world.http }
     }
 
+    /// A file for a task to write.
+    pub fn place(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
     /// A pipeline whose one DAG bears its name.
     pub fn dag(&self, text: &str) -> Folder {
         let folder = Folder::add_in(&self.folder.path().join("pipelines"), &[("pipeline.toml", "")]);
@@ -118,6 +123,10 @@ impl Member {
             .spawn()
             .expect("a scheduler");
         Self { name, process, log }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     pub fn kill(&mut self) {

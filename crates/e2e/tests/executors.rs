@@ -3,7 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 use e2e::{Crew, Folder, Signal};
-use std::time::{Duration, Instant};
+use servers::Identity;
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
 use test_support::eventually;
 use uuid::Uuid;
 
@@ -123,4 +127,89 @@ async fn what_an_executor_says_that_was_taken_for_dead_is_refused() {
     assert_eq!(taken, 0, "{said}");
     let (taken, said) = stopped_and_continued("any-attempt").await;
     assert!(taken > 0, "without the attempt id, a late answer is taken: {said}");
+}
+
+/// From the death of an executor to that of its tasks' processes.
+const GONE_MAX: Duration = Duration::from_secs(5);
+
+/// The processes of one try: a shell, and what it has started. Killed when dropped, if they still are.
+struct Family([Identity; 2]);
+
+impl Family {
+    /// Those of a try, from the file in which each try writes a line.
+    fn of(file: &Path, number: usize) -> Option<Self> {
+        let told = std::fs::read_to_string(file).ok()?;
+        let line = told.split_inclusive('\n').nth(number)?.strip_suffix('\n')?.to_owned();
+        let mut found = line.split(' ').map(|pid| Identity::of(pid.parse().unwrap()).expect("it lives"));
+        Some(Self([found.next()?, found.next()?]))
+    }
+
+    /// How many of them live.
+    fn alive(&self) -> usize {
+        self.0.iter().filter(|process| process.is_alive()).count()
+    }
+}
+
+impl Drop for Family {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|process| process.signal(Signal::KILL));
+    }
+}
+
+/// Two executors without that guard, of which the one that has a long task is killed. Answers the task's processes, and the file in
+/// which those of the next try will be.
+async fn killed(breaks: &str) -> (Crew, Folder, Family, PathBuf) {
+    let executor: &[_] = &[("MILLRACE_ROLE", "executor"), ("MILLRACE_TEST_BREAK", breaks)];
+    let leader: &[_] = &[("MILLRACE_TASKS_MAX", "0")];
+    let mut crew = Crew::start(&[("leader", leader), ("one", executor), ("two", executor)]).await;
+    let file = crew.place("families");
+    let says = format!("sleep 600 & echo $$ $! >> {}; wait", file.display());
+    let folder = crew.dag(&format!("[tasks.long]\nkind = \"command\"\nrun = [\"sh\", \"-c\", \"{says}\"]\n"));
+    let id = crew.trigger(&folder.name).await;
+    let family = eventually("the task has begun", || async { Family::of(&file, 0) }).await;
+    assert_eq!(family.alive(), 2);
+    let holder = if held(&crew, id, "one").await.is_empty() { "two" } else { "one" };
+    if breaks.is_empty() {
+        another_warden(crew.member(holder).id()).await;
+    }
+    crew.member(holder).kill();
+    (crew, folder, family, file)
+}
+
+/// Kills an executor's warden, and waits for the next.
+async fn another_warden(executor: u32) {
+    let first = warden_of(executor).expect("the executor has one");
+    first.signal(Signal::KILL);
+    eventually("another warden", || async { warden_of(executor).filter(|warden| *warden != first) }).await;
+}
+
+/// A process's children are those of its threads.
+fn warden_of(executor: u32) -> Option<Identity> {
+    let threads = std::fs::read_dir(format!("/proc/{executor}/task")).ok()?;
+    let children = threads.flatten().flat_map(|thread| {
+        let told = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+        told.split_whitespace().map(|pid| pid.parse().unwrap()).collect::<Vec<u32>>()
+    });
+    let is_warden = |pid: &u32| {
+        std::fs::read_to_string(format!("/proc/{pid}/cmdline")).is_ok_and(|words| words.contains("\0warden"))
+    };
+    children.filter(is_warden).find_map(Identity::of)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_executors_task_has_started_is_gone_before_it_begins_elsewhere() {
+    let (_crew, _folder, family, _) = killed("").await;
+    let since = Instant::now();
+    eventually("they are gone", || async { (family.alive() == 0).then_some(()) }).await;
+    let took = since.elapsed();
+    println!("a task's child and grandchild were gone {took:?} after their executor was killed");
+    assert!(took < GONE_MAX, "{took:?}");
+
+    let (_crew, _folder, family, file) = killed("no-warden").await;
+    let second = eventually("the task begins elsewhere", || async { Family::of(&file, 1) }).await;
+    assert_eq!(
+        (family.alive(), second.alive()),
+        (2, 2),
+        "without the warden, the task is done twice at once"
+    );
 }

@@ -46,10 +46,12 @@ pub enum Break {
     ManyItems = 1 << 17,
     /// A task waits for its items even where it has none.
     EmptyForeach = 1 << 18,
+    /// Nobody kills the child processes of an executor that was killed.
+    NoWarden = 1 << 19,
 }
 
 /// All of them, by the names that a test writes.
-pub const BREAKS: [(&str, Break); 19] = [
+pub const BREAKS: [(&str, Break); 20] = [
     ("ack-early", Break::AckEarly),
     ("commit-before-write", Break::CommitBeforeWrite),
     ("no-transaction", Break::NoTransaction),
@@ -69,6 +71,7 @@ pub const BREAKS: [(&str, Break); 19] = [
     ("many-tasks", Break::ManyTasks),
     ("many-items", Break::ManyItems),
     ("empty-foreach", Break::EmptyForeach),
+    ("no-warden", Break::NoWarden),
 ];
 
 /// Which guards stand. The default is: all.

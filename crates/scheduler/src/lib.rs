@@ -27,10 +27,12 @@ mod results;
 mod run;
 mod template;
 mod together;
+mod warden;
 mod watch;
 mod watched;
 
 pub use config::{Config, Role};
+pub use warden::{WARDEN, process::main as warden};
 
 use axum::Router;
 use outside::Outside;
@@ -62,7 +64,8 @@ async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let (lineage, events) = lineage::lineage(&config.lineage);
     let tasks = async {
         let told = lineage::follow(&service, &config, &outside, events);
-        tokio::try_join!(executor::follow(&service, &config, &outside, lineage), told).map(drop)
+        let warden = outside.warden.follow(&service);
+        tokio::try_join!(executor::follow(&service, &config, &outside, lineage), told, warden).map(drop)
     };
     let ended = match config.role {
         Role::All => tokio::try_join!(all(&service, &config, &outside), tasks).map(drop),

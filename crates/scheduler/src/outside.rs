@@ -1,6 +1,6 @@
 //! What tasks reach: databases, Kafka, the fetcher, any URL.
 
-use crate::{Config, named::Places, results::Results, together::Together, watched::Watched};
+use crate::{Config, named::Places, results::Results, together::Together, warden::Warden, watched::Watched};
 use cassandra::{Cassandra, CassandraError};
 use kafka::{Cluster, KafkaError, Sender};
 use pipeline::Pipeline;
@@ -27,6 +27,8 @@ pub struct Outside {
     pub results: Results,
     /// Tasks whose pages were opened.
     pub watched: Watched,
+    /// Told of each child process.
+    pub warden: Warden,
     /// Tells the executor of this process that tasks wait.
     pub ready: Arc<Notify>,
     analytics_settings: service::settings::Postgres,
@@ -49,6 +51,7 @@ impl Outside {
         triggers: Together<(NewRun, By), (Uuid, bool)>,
     ) -> anyhow::Result<Self> {
         Ok(Self {
+            warden: Warden::new(queue.guards()),
             queue,
             triggers,
             named,
@@ -124,6 +127,7 @@ impl Outside {
             fetcher_url: String::new(),
             results: Results::default(),
             watched: Watched::default(),
+            warden: Warden::default(),
             ready: Arc::default(),
             analytics_settings: settings(url),
             cassandra_hosts: String::new(),

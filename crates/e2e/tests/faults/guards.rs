@@ -9,11 +9,12 @@ use std::time::Instant;
 
 /// Guards of runs and tasks: `crates/queue/src/tests/faults.rs` and `crates/e2e/tests/executors.rs` take them away, and for what a DAG
 /// may ask for `crates/pipeline/src/task/tests.rs` and `crates/scheduler/src/foreach.rs`.
-const OF_RUNS: [&str; 9] = [
+const OF_RUNS: [&str; 10] = [
     "any-attempt",
     "no-run-key",
     "no-claim-lock",
     "run-in-parts",
+    "no-warden",
     "whole-lines",
     "large-results",
     "many-tasks",

@@ -3,7 +3,7 @@
 mod lines;
 
 use super::Job;
-use crate::named;
+use crate::{named, warden::Listed};
 use lines::Lines;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
@@ -43,7 +43,9 @@ pub async fn run(job: &Job<'_>, run: &[String], env: &BTreeMap<String, String>) 
         command.env(name, job.fill(value)?);
     }
     let mut child = command.spawn().map_err(|cause| format!("\"{program}\" did not start: {cause}"))?;
-    let group = Group(child.id());
+    // What it does before it is listed outlives an executor that is killed in these microseconds: it can't be listed before it is.
+    let group =
+        Group { leader: child.id(), _listed: child.id().map(|leader| job.outside.warden.list(leader)) };
     let (out, err) = (child.stdout.take(), child.stderr.take());
     let status = {
         let mut ending = pin!(async { tokio::join!(keep(job, out), keep(job, err), child.wait()).2 });
@@ -67,11 +69,15 @@ pub async fn run(job: &Job<'_>, run: &[String], env: &BTreeMap<String, String>) 
 }
 
 /// Kills what is left of the process group when the task ends or is stopped.
-struct Group(Option<u32>);
+struct Group {
+    leader: Option<u32>,
+    /// Dropped after the kill.
+    _listed: Option<Listed>,
+}
 
 impl Group {
     fn send(&self, signal: Signal) {
-        if let Some(pid) = self.0.and_then(|pid| Pid::from_raw(pid.cast_signed())) {
+        if let Some(pid) = self.leader.and_then(|pid| Pid::from_raw(pid.cast_signed())) {
             // Nothing is left where the group has ended by itself.
             let _ = kill_process_group(pid, signal);
         }
