@@ -25,6 +25,7 @@ mod reconcile;
 mod rescue;
 mod run;
 mod tell;
+mod trace;
 mod why;
 
 pub use act::{ActionRow, By, Clear};
@@ -43,6 +44,7 @@ pub use pools::Late;
 pub use read::{AttemptRow, Notice, RunRow, TaskRow, Which};
 pub use reconcile::Reconciled;
 pub use run::{Cause, NewRun, NewTask};
+pub use trace::TracedAttempt;
 
 use model::Guards;
 use postgres::PgPool;
@@ -73,13 +75,13 @@ impl Queue {
         Self { pool, guards }
     }
 
-    pub fn pool(&self) -> &PgPool {
-        &self.pool
     /// Which of them stand.
     pub fn guards(&self) -> Guards {
         self.guards
     }
 
+    pub fn pool(&self) -> &PgPool {
+        &self.pool
     }
 }
 

@@ -18,6 +18,7 @@ mod months;
 mod notify;
 mod reconcile;
 mod time;
+mod trace;
 mod upgrade;
 
 async fn queue() -> Queue {

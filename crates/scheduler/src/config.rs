@@ -1,6 +1,6 @@
 //! `config/scheduler.toml`
 
-use crate::{lineage, notify::Channel};
+use crate::{lineage, notify::Channel, traces};
 use model::Secret;
 use serde::Deserialize;
 use service::settings::{Cassandra, Kafka, Postgres};
@@ -53,6 +53,9 @@ pub struct Config {
     pub notifications: BTreeMap<String, Channel>,
     /// Where OpenLineage events go.
     pub lineage: lineage::Settings,
+    /// Where traces of runs go.
+    #[serde(default)]
+    pub tracing: traces::Settings,
     pub kafka: Kafka,
     pub postgres: Postgres,
     pub analytics: Postgres,

@@ -27,6 +27,7 @@ mod results;
 mod run;
 mod template;
 mod together;
+mod traces;
 mod warden;
 mod watch;
 mod watched;
@@ -87,6 +88,7 @@ async fn all(service: &Service, config: &Config, outside: &Outside) -> anyhow::R
             event::follow(service, outside),
             housekeeping::follow(service, config, outside),
             notify::follow(service, config, outside),
+            traces::follow(service, config, outside),
             watch::follow(service, outside),
             live::follow(service, outside, patches.clone()),
             live::follow_logs(service, outside, patches.clone()),

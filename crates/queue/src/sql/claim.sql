@@ -56,11 +56,11 @@ WITH RECURSIVE lane AS (
         deferred = false
     FROM locked l
     WHERE t.run_id = l.run_id AND t.name = l.name
-    RETURNING t.run_id, t.name, t.attempt_id, t.attempt, t.tries_before, t.rescues, t.started_at, t.result
+    RETURNING t.run_id, t.name, t.attempt_id, t.attempt, t.tries_before, t.rescues, t.ready_at, t.started_at, t.result
 ), begun AS (
     -- Looks of one try share its row: the first look makes it.
-    INSERT INTO attempt (attempt_id, run_id, task, attempt, state, started_at)
-    SELECT attempt_id, run_id, name, attempt, 'running', started_at FROM claimed c
+    INSERT INTO attempt (attempt_id, run_id, task, attempt, state, holder, ready_at, started_at)
+    SELECT attempt_id, run_id, name, attempt, 'running', $3, ready_at, started_at FROM claimed c
     WHERE NOT EXISTS (SELECT FROM attempt a WHERE a.run_id = c.run_id AND a.task = c.name AND a.attempt = c.attempt)
 )
 SELECT c.run_id, c.name, c.attempt_id, c.attempt,
