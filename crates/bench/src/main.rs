@@ -20,6 +20,7 @@ mod scheduler;
 mod simulate;
 mod sinks;
 mod stand;
+mod warm;
 mod worker;
 
 use clap::{Parser, ValueEnum};

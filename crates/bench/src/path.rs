@@ -3,6 +3,7 @@
 use crate::{
     report::Report,
     stand::{Stand, With, until},
+    warm::warm,
 };
 use anyhow::ensure;
 use cassandra::{
@@ -50,10 +51,7 @@ pub async fn run(folder: &Path) -> anyhow::Result<Report> {
     .await?;
     let look =
         Arc::new(cassandra.session().prepare("SELECT id FROM millrace.created_users WHERE id = ?").await?);
-    // A server that has just started compiles what it runs meanwhile, and takes half as many rows.
-    for _ in 0..3 {
-        bare(&cassandra).await?;
-    }
+    warm(async || bare(&cassandra).await).await?;
     hold(&stand, &cassandra, &look, WARM_RATE).await?;
     let mut greatest = 0;
     for rate in RATES {
