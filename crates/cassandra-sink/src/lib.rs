@@ -5,7 +5,7 @@ mod table;
 mod value;
 
 pub use config::Config;
-pub use table::Tables;
+pub use table::{Table, Tables};
 
 use cassandra::Cassandra;
 use service::Service;

@@ -12,11 +12,8 @@ use cassandra::{
 use futures::{StreamExt, stream};
 use pipeline::{Direction, Nulls};
 use service::{Break, Guards};
-use sink::{Places, Row, Store, Target, WriteError, Written};
-use std::{
-    collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
-};
+use sink::{Places, Row, Store, Target, Turn, WriteError, Written};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 use wire::passed::Offsets;
 
@@ -25,24 +22,34 @@ pub struct Tables {
     cassandra: Cassandra,
     replication: u32,
     writes_in_flight_max: usize,
-    prepared: RwLock<HashMap<String, Arc<PreparedStatement>>>,
     guards: Guards,
 }
 
+/// A table that is open.
+pub struct Table {
+    cassandra: Cassandra,
+    target: Target,
+    statement: PreparedStatement,
+    /// For writes in flight, of all batches together.
+    room: Semaphore,
+    writes_in_flight_max: usize,
+    guards: Guards,
+}
+
+type Batch = Vec<Values>;
+/// The values of a row, or why it is none.
+type Values = Result<Vec<Bound>, String>;
 type Bound = MaybeUnset<Option<CqlValue>>;
 
 impl Tables {
     pub fn new(cassandra: Cassandra, replication: u32, writes_in_flight_max: usize, guards: Guards) -> Self {
-        Self { cassandra, replication, writes_in_flight_max, prepared: RwLock::default(), guards }
+        Self { cassandra, replication, writes_in_flight_max, guards }
     }
 
-    async fn statement(&self, target: &Target) -> Result<Arc<PreparedStatement>, WriteError> {
+    async fn statement(&self, target: &Target) -> Result<PreparedStatement, WriteError> {
         let mut text = insert(target);
         if self.guards.lack(Break::ServerTimestamp) {
             text = text.replace(VERSION, "");
-        }
-        if let Some(known) = self.prepared.read().unwrap_or_else(PoisonError::into_inner).get(&text) {
-            return Ok(known.clone());
         }
         let mut prepared =
             self.cassandra.session().prepare(text.as_str()).await.map_err(|cause| {
@@ -50,33 +57,56 @@ impl Tables {
             })?;
         // A repeated write has the same timestamp and values, so the driver may retry it.
         prepared.set_is_idempotent(true);
-        let prepared = Arc::new(prepared);
-        self.prepared.write().unwrap_or_else(PoisonError::into_inner).insert(text, prepared.clone());
         Ok(prepared)
     }
 }
 
 impl Store for Tables {
-    async fn prepare(&self, target: &Target) -> Result<(), WriteError> {
+    type Table = Table;
+
+    async fn open(&self, target: &Target) -> Result<Table, WriteError> {
         let away = |cause: CassandraError| WriteError::Away(cause.to_string());
         self.cassandra.ensure_keyspace(target.table.place(), self.replication).await.map_err(away)?;
         self.cassandra.run(&create(target)).await.map_err(away)?;
         let expected: Vec<_> =
             target.columns.iter().map(|column| (column.name.clone(), cql_type(column).to_owned())).collect();
         let found = self.cassandra.columns(target.table.place(), &target.table.name).await.map_err(away)?;
-        target.drift(&expected, &found).map_or(Ok(()), |difference| Err(WriteError::Unfit(difference)))
+        if let Some(difference) = target.drift(&expected, &found) {
+            return Err(WriteError::Unfit(difference));
+        }
+        Ok(Table {
+            cassandra: self.cassandra.clone(),
+            target: target.clone(),
+            statement: self.statement(target).await?,
+            room: Semaphore::new(self.writes_in_flight_max),
+            writes_in_flight_max: self.writes_in_flight_max,
+            guards: self.guards,
+        })
     }
+}
+
+impl sink::Table for Table {
+    type Batch = Batch;
 
     /// Cassandra cannot keep rows and an offset as one; the consumer group keeps it, and rows are idempotent.
-    async fn places(&self, _: &Target, _: Uuid) -> Result<Option<Offsets>, WriteError> {
+    async fn places(&self, _: Uuid) -> Result<Option<Offsets>, WriteError> {
         Ok(None)
     }
 
-    async fn write(&self, target: &Target, rows: &[Row], _: &Places) -> Result<Written, WriteError> {
-        let statement = self.statement(target).await?;
+    fn ready(&self, rows: Vec<Row>, _: Places) -> Batch {
+        rows.into_iter().map(|row| self.bind(row)).collect()
+    }
+
+    /// Passes the turn when its last write is begun: the next batch takes the places that become free, and which of two rows is
+    /// newer their timestamps say. A batch that is written again has nothing left: all but the refused rows are there.
+    async fn write(&self, batch: &mut Batch, turn: &mut Turn<'_>) -> Result<Written, WriteError> {
         let mut refused = vec![];
-        let mut writes = stream::iter(0..rows.len())
-            .map(|index| self.write_indexed(target, &statement, rows, index))
+        let rows = batch.drain(..).enumerate().chain(std::iter::from_fn(|| {
+            turn.pass();
+            None
+        }));
+        let mut writes = stream::iter(rows)
+            .map(|(index, values)| self.write_row(index, values))
             .buffer_unordered(self.writes_in_flight_max);
         while let Some((index, outcome)) = writes.next().await {
             if let Err(reason) = outcome? {
@@ -87,56 +117,48 @@ impl Store for Tables {
     }
 }
 
-impl Tables {
-    async fn write_indexed(
+impl Table {
+    fn bind(&self, row: Row) -> Values {
+        let null = match self.target.table.nulls {
+            Nulls::Write => || MaybeUnset::Set(None),
+            Nulls::Unset => || MaybeUnset::Unset,
+        };
+        let bind = |(column, value): (&pipeline::Column, Option<_>)| match value {
+            Some(value) => cql(column, value).map(|value| MaybeUnset::Set(Some(value))),
+            None => Ok(null()),
+        };
+        let mut values =
+            self.target.columns.iter().zip(row.values).map(bind).collect::<Result<Vec<Bound>, _>>()?;
+        if !self.guards.lack(Break::ServerTimestamp) {
+            values.push(MaybeUnset::Set(Some(CqlValue::BigInt(row.version))));
+        }
+        Ok(values)
+    }
+
+    async fn write_row(
         &self,
-        target: &Target,
-        statement: &PreparedStatement,
-        rows: &[Row],
         index: usize,
+        values: Values,
     ) -> (usize, Result<Result<(), String>, WriteError>) {
-        (index, self.write_row(target, statement, &rows[index]).await)
+        // It is never closed.
+        let _place = self.room.acquire().await;
+        match values {
+            Ok(values) => (index, self.insert(values).await),
+            Err(reason) => (index, Ok(Err(reason))),
+        }
     }
 
     /// The outer error is the cluster's, the inner one the row's.
-    async fn write_row(
-        &self,
-        target: &Target,
-        statement: &PreparedStatement,
-        row: &Row,
-    ) -> Result<Result<(), String>, WriteError> {
-        let values = match bind(target, row) {
-            Ok(mut values) => {
-                if self.guards.lack(Break::ServerTimestamp) {
-                    values.pop();
-                }
-                values
-            }
-            Err(reason) => return Ok(Err(reason)),
-        };
-        match self.cassandra.session().execute_unpaged(statement, values).await {
+    async fn insert(&self, values: Vec<Bound>) -> Result<Result<(), String>, WriteError> {
+        match self.cassandra.session().execute_unpaged(&self.statement, values).await {
             Ok(_) => Ok(Ok(())),
             Err(cause) if is_the_rows(&cause) => Ok(Err(cause.to_string())),
             Err(cause) => Err(WriteError::Away(format!(
                 "Cassandra did not confirm a write to {}: {cause}",
-                target.table.name
+                self.target.table.name
             ))),
         }
     }
-}
-
-fn bind(target: &Target, row: &Row) -> Result<Vec<Bound>, String> {
-    let null = match target.table.nulls {
-        Nulls::Write => || MaybeUnset::Set(None),
-        Nulls::Unset => || MaybeUnset::Unset,
-    };
-    let bind = |(column, value): (&pipeline::Column, &Option<_>)| match value {
-        Some(value) => cql(column, value).map(|value| MaybeUnset::Set(Some(value))),
-        None => Ok(null()),
-    };
-    let mut values = target.columns.iter().zip(&row.values).map(bind).collect::<Result<Vec<Bound>, _>>()?;
-    values.push(MaybeUnset::Set(Some(CqlValue::BigInt(row.version))));
-    Ok(values)
 }
 
 /// Whether writing the row again can't help: the server says that the row itself is wrong.

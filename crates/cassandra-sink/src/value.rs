@@ -23,25 +23,26 @@ pub fn cql_type(column: &Column) -> &'static str {
 }
 
 /// A value as its column takes it.
-pub fn cql(column: &Column, value: &Value) -> Result<CqlValue, String> {
+pub fn cql(column: &Column, value: Value) -> Result<CqlValue, String> {
     Ok(match (column.kind, value) {
-        (ColumnType::Boolean, Value::Boolean(flag)) => CqlValue::Boolean(*flag),
-        (ColumnType::Int, Value::Int(n)) => CqlValue::Int(*n),
+        (ColumnType::Boolean, Value::Boolean(flag)) => CqlValue::Boolean(flag),
+        (ColumnType::Int, Value::Int(n)) => CqlValue::Int(n),
         (ColumnType::Long, Value::Long(n)) | (ColumnType::TimestampMicros, Value::TimestampMicros(n)) => {
-            CqlValue::BigInt(*n)
+            CqlValue::BigInt(n)
         }
-        (ColumnType::Float, Value::Float(n)) => CqlValue::Float(*n),
-        (ColumnType::Double, Value::Double(n)) => CqlValue::Double(*n),
-        (ColumnType::Bytes, Value::Bytes(bytes) | Value::Fixed(_, bytes)) => CqlValue::Blob(bytes.clone()),
-        (ColumnType::Uuid, Value::Uuid(uuid)) => CqlValue::Uuid(*uuid),
+        (ColumnType::Float, Value::Float(n)) => CqlValue::Float(n),
+        (ColumnType::Double, Value::Double(n)) => CqlValue::Double(n),
+        (ColumnType::Bytes, Value::Bytes(bytes) | Value::Fixed(_, bytes)) => CqlValue::Blob(bytes),
+        (ColumnType::Uuid, Value::Uuid(uuid)) => CqlValue::Uuid(uuid),
         (ColumnType::Date, Value::Date(days)) => {
-            CqlValue::Date(CqlDate((i64::from(*days) + (1 << 31)) as u32))
+            CqlValue::Date(CqlDate((i64::from(days) + (1 << 31)) as u32))
         }
-        (ColumnType::TimeMillis, Value::TimeMillis(n)) => CqlValue::Time(CqlTime(i64::from(*n) * 1_000_000)),
-        (ColumnType::TimeMicros, Value::TimeMicros(n)) => CqlValue::Time(CqlTime(*n * 1_000)),
-        (ColumnType::TimestampMillis, Value::TimestampMillis(n)) => CqlValue::Timestamp(CqlTimestamp(*n)),
+        (ColumnType::TimeMillis, Value::TimeMillis(n)) => CqlValue::Time(CqlTime(i64::from(n) * 1_000_000)),
+        (ColumnType::TimeMicros, Value::TimeMicros(n)) => CqlValue::Time(CqlTime(n * 1_000)),
+        (ColumnType::TimestampMillis, Value::TimestampMillis(n)) => CqlValue::Timestamp(CqlTimestamp(n)),
+        (ColumnType::Text, Value::String(text) | Value::Enum(_, text)) => CqlValue::Text(text),
         (ColumnType::Text | ColumnType::Decimal | ColumnType::Nested, value) => {
-            CqlValue::Text(sink::text(value).into_owned())
+            CqlValue::Text(sink::text(&value).into_owned())
         }
         (kind, value) => {
             return Err(format!("column \"{}\" is {kind:?}, the record has {value:?}", column.name));

@@ -1,5 +1,6 @@
 //! The statements for a table. Pure.
 
+use crate::columns::travels_as;
 use pipeline::{Column, ColumnType};
 use sink::Target;
 
@@ -43,25 +44,31 @@ pub fn create(target: &Target) -> String {
     )
 }
 
-/// Takes one array of text per column, and one of versions; casts them to the columns' types.
+/// Keeps the places: table, topic's id, partitions, next offsets.
+pub const KEEP_PLACES: &str = include_str!("keep_places.sql");
+
+/// Keeps the places, then takes one array for each column, and one of versions. One statement is one transaction, and one question:
+/// rows and places are kept together without a round for each of BEGIN, both of them, and COMMIT.
 pub fn upsert(target: &Target) -> String {
-    let arrays: Vec<String> = target
-        .columns
-        .iter()
-        .enumerate()
-        .map(|(index, column)| format!("${}::text[]::{}[]", index + 1, sql_type(column)))
-        .collect();
+    // Those of the places come first.
+    let first = 5;
+    let array = |(index, column): (usize, &Column)| {
+        let (travels, kept) = (travels_as(column), sql_type(column));
+        let cast = if travels == kept { String::new() } else { format!("::{kept}[]") };
+        format!("${}::{travels}[]{cast}", first + index)
+    };
+    let arrays: Vec<String> = target.columns.iter().enumerate().map(array).collect();
     let key = target.primary_key();
     let others = target.columns.iter().map(|column| &column.name).filter(|name| !key.contains(name));
     let sets: Vec<String> = others.map(|name| format!("{0} = excluded.{0}", quoted(name))).collect();
     let sets =
         sets.into_iter().chain([format!("{VERSION} = excluded.{VERSION}")]).collect::<Vec<_>>().join(", ");
     format!(
-        "INSERT INTO {} AS t ({}, {VERSION}) SELECT * FROM unnest({}, ${}::int8[]) ON CONFLICT ({}) DO UPDATE SET {sets} WHERE t.{VERSION} < excluded.{VERSION}",
+        "WITH kept AS ({KEEP_PLACES}) INSERT INTO {} AS t ({}, {VERSION}) SELECT * FROM unnest({}, ${}::int8[]) ON CONFLICT ({}) DO UPDATE SET {sets} WHERE t.{VERSION} < excluded.{VERSION}",
         place(target),
         list(target.columns.iter().map(|column| &column.name)),
         arrays.join(", "),
-        target.columns.len() + 1,
+        first + target.columns.len(),
         list(key.iter()),
     )
 }

@@ -1,11 +1,12 @@
-//! Topic → PostgreSQL table, exactly once: rows and the offset are one transaction.
+//! Topic → PostgreSQL table, exactly once: rows and the offset are one statement, and so one transaction.
 
+mod columns;
 mod config;
 mod ddl;
 mod table;
 
 pub use config::Config;
-pub use table::Tables;
+pub use table::{Table, Tables};
 
 use service::Service;
 

@@ -1,95 +1,92 @@
-//! Records as rows, and what cannot be one. Pure but for the registry.
+//! Records that are written as one. Pure.
 
-use crate::{Row, Target};
+use crate::{Places, Row, Table};
 use kafka::Record;
-use model::Incarnation;
-use pipeline::Column;
-use registry::{Registry, RegistryError};
-use std::{collections::HashMap, sync::Arc};
-use tokio::runtime::Handle;
-use wire::{avro::Codec, frame};
+use wire::passed::Offsets;
 
-/// Decodes records by the schema that they were written with.
-pub struct Decoder {
-    registry: Registry,
-    columns: Vec<Column>,
-    life: Incarnation,
-    /// What the table wants to see.
-    reader: Codec,
-    writers: HashMap<u32, Result<Arc<Writer>, String>>,
+/// Records, what they are as rows, and how far the topic is read with them.
+pub struct Batch<B> {
+    /// Those of the rows, in their order: what a row's dead letter is made of.
+    pub records: Vec<Record>,
+    pub rows: B,
+    /// Records that cannot be a row, and why.
+    pub bad: Vec<(Record, String)>,
+    /// Next to read, once all before is durable or in quarantine.
+    pub next: Offsets,
 }
 
-struct Writer {
-    codec: Codec,
-    /// Where the table's columns stand in the record, where it was written as the table wants to see it.
-    positions: Option<Vec<usize>>,
+/// A batch that grows.
+#[derive(Default)]
+pub struct Gathered {
+    records: Vec<Record>,
+    rows: Vec<Row>,
+    bad: Vec<(Record, String)>,
+    bytes: usize,
 }
 
-/// A record, and the row that it is, or why it cannot be one.
-#[derive(Debug)]
-pub struct Judged {
-    pub record: Record,
-    pub row: Result<Row, String>,
-}
+/// Of a batch's keys and values; one record may be over it. In memory it takes about three times as much, and five batches are there at
+/// once: two being written, one that waits, one that is handed over, one being read.
+const BYTES_MAX: usize = 4 * 1024 * 1024;
 
-impl Decoder {
-    pub fn new(registry: Registry, target: &Target, life: Incarnation) -> Result<Self, String> {
-        let reader = Codec::parse(&target.stream.avsc).map_err(|cause| cause.to_string())?;
-        Ok(Self { registry, columns: target.columns.clone(), life, reader, writers: HashMap::new() })
-    }
-
-    /// Decodes a record; on `runtime` it asks for a schema that is not known yet. An error means that the registry is needed and away:
-    /// the record must be tried again.
-    pub fn judge(&mut self, record: Record, runtime: &Handle) -> Result<Judged, RegistryError> {
-        let row = self.row(&record, runtime)?;
-        Ok(Judged { record, row })
-    }
-
-    fn row(&mut self, record: &Record, runtime: &Handle) -> Result<Result<Row, String>, RegistryError> {
-        let Some(payload) = &record.payload else { return Ok(Err("the record has no value".into())) };
-        let (id, body) = match frame::split(payload) {
-            Ok(parts) => parts,
-            Err(cause) => return Ok(Err(cause.to_string())),
-        };
-        let version = self.life.version(record.offset);
-        let writer = match self.writers.get(&id) {
-            Some(known) => known.clone(),
-            None => runtime.block_on(self.learn(id))?,
-        };
-        Ok(writer.and_then(|writer| match writer.flat(body) {
-            Some(values) => Ok(Row { values, version }),
-            None => {
-                let decoded =
-                    writer.codec.decode_as(body, &self.reader).map_err(|cause| cause.to_string())?;
-                Row::of(&self.columns, decoded, version)
+impl Gathered {
+    pub fn add(&mut self, record: Record, row: Result<Row, String>) {
+        self.bytes +=
+            [&record.key, &record.payload].into_iter().flatten().map(|part| part.len()).sum::<usize>();
+        match row {
+            Ok(row) => {
+                self.records.push(record);
+                self.rows.push(row);
             }
-        }))
+            Err(reason) => self.bad.push((record, reason)),
+        }
     }
 
-    async fn learn(&mut self, id: u32) -> Result<Result<Arc<Writer>, String>, RegistryError> {
-        let found = match self.registry.schema(id).await {
-            Ok(schema) => Codec::parse(&schema)
-                .map(|codec| Arc::new(Writer::new(codec, &self.reader, &self.columns)))
-                .map_err(|cause| format!("schema id {id}: {cause}")),
-            Err(cause) if cause.passes() => return Err(cause),
-            // Not kept: the id may be registered later.
-            Err(cause) => return Ok(Err(cause.to_string())),
-        };
-        self.writers.insert(id, found.clone());
-        Ok(found)
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub fn is_full(&self, records_max: usize) -> bool {
+        self.len() >= records_max || self.bytes >= BYTES_MAX
+    }
+
+    fn len(&self) -> usize {
+        self.records.len() + self.bad.len()
+    }
+
+    /// Makes it ready for a table.
+    pub fn ready<T: Table>(self, table: &T, places: Places) -> Batch<T::Batch> {
+        let next = places.next.clone();
+        Batch { records: self.records, rows: table.ready(self.rows, places), bad: self.bad, next }
     }
 }
 
-impl Writer {
-    fn new(codec: Codec, reader: &Codec, columns: &[Column]) -> Self {
-        let positions = || columns.iter().map(|column| codec.position(&column.name)).collect();
-        Self { positions: if codec.schema() == reader.schema() { positions() } else { None }, codec }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(records: usize, bytes: usize) -> Gathered {
+        let record = Record {
+            topic: "t".into(),
+            partition: 0,
+            offset: 0,
+            timestamp_ms: 0,
+            key: None,
+            payload: Some(vec![0; bytes].into()),
+            headers: vec![],
+        };
+        let mut gathered = Gathered::default();
+        for n in 0..records {
+            let row = if n % 2 == 0 { Ok(Row { values: vec![], version: 0 }) } else { Err("no row".into()) };
+            gathered.add(record.clone(), row);
+        }
+        gathered
     }
 
-    /// The values of the columns, where the record is a flat one and nothing about it is odd.
-    fn flat(&self, body: &[u8]) -> Option<Vec<Option<apache_avro::types::Value>>> {
-        let positions = self.positions.as_ref()?;
-        let mut values = self.codec.values(body)?;
-        Some(positions.iter().map(|position| values[*position].take()).collect())
+    #[test]
+    fn a_batch_is_full_of_records_or_of_bytes() {
+        let cases = [(9, 10, false), (10, 10, true), (3, 1 << 20, false), (4, 1 << 20, true)];
+        for (records, bytes, expected) in cases {
+            assert_eq!(of(records, bytes).is_full(10), expected, "{records} of {bytes} bytes");
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! From a topic to a table: batch, write, quarantine, commit.
 //!
 //! [`process`] keeps one drive per declared table. A drive reads committed records in order, decodes them by the schema that they
-//! were written with, hands rows to a [`Store`], sends what cannot be a row to the dead letters, and only then commits the
-//! offset. Stores are idempotent by the row's version, so that a batch may be written again.
+//! were written with, hands rows to a [`Table`] of a [`Store`], sends what cannot be a row to the dead letters, and only then commits
+//! the offset. Tables are idempotent by the row's version, so that a batch may be written again.
 
 mod batch;
+mod decode;
 mod drive;
 mod feed;
 mod progress;
@@ -12,19 +13,20 @@ mod row;
 mod status;
 mod store;
 mod tables;
+mod writer;
 
 pub use row::{Row, text};
-pub use store::{Places, Store, WriteError, Written};
+pub use store::{Places, Store, Table, Turn, Turns, WriteError, Written};
 pub use tables::{Begun, Context, process};
 
-use pipeline::{Column, Stream, Table};
+use pipeline::{Column, Stream};
 
-/// A table with what is needed to write it.
+/// A declared table with what is needed to write it.
 #[derive(Clone, Debug)]
 pub struct Target {
     pub pipeline: String,
     pub version: String,
-    pub table: Table,
+    pub table: pipeline::Table,
     pub stream: Stream,
     /// The table's columns, in the order of a row's values.
     pub columns: Vec<Column>,

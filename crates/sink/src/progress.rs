@@ -16,6 +16,7 @@ pub struct Progress {
 }
 
 /// What is told now, while the next rows are written.
+#[derive(Clone)]
 pub struct Telling {
     pub next: Offsets,
     pub rows: u64,
