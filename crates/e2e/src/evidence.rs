@@ -121,7 +121,7 @@ pub async fn values(outside: &Outside, topic: &str, from: &Offsets) -> anyhow::R
         .collect();
     let (bootstrap, topic) = (outside.cluster.bootstrap().to_owned(), topic.to_owned());
     tokio::task::spawn_blocking(move || {
-        let reader = Reader::new(&bootstrap, "fault-tests")?;
+        let reader = Reader::new(&bootstrap)?;
         reader.assign(&assigned)?;
         let mut left: Vec<i32> = assigned.iter().map(|(_, partition, _)| *partition).collect();
         let (mut values, started) = (vec![], Instant::now());

@@ -147,7 +147,7 @@ async fn scan(
     let (bootstrap, topic) = (world.stack.address("kafka").to_owned(), topic.to_owned());
     let partitions = kafka::Cluster::new(&bootstrap).topic(&topic).await.unwrap().partitions.len() as i32;
     let scanning = tokio::task::spawn_blocking(move || {
-        let reader = kafka::Reader::new(&bootstrap, "e2e").unwrap();
+        let reader = kafka::Reader::new(&bootstrap).unwrap();
         let places: Vec<_> =
             (0..partitions).map(|partition| (topic.clone(), partition, kafka::Start::Beginning)).collect();
         reader.assign(&places).unwrap();

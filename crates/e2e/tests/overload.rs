@@ -164,7 +164,7 @@ fn folder() -> Folder {
 async fn assert_all_there(world: &World, topic: &str, mut ids: HashSet<String>) {
     let (bootstrap, topic, n) = (world.stack.address("kafka").to_owned(), topic.to_owned(), ids.len());
     let reading = tokio::task::spawn_blocking(move || {
-        let reader = Reader::new(&bootstrap, "overload").unwrap();
+        let reader = Reader::new(&bootstrap).unwrap();
         reader.assign(&[0, 1].map(|partition| (topic.clone(), partition, Start::Beginning))).unwrap();
         let started = Instant::now();
         while !ids.is_empty() && started.elapsed() < PATIENCE {

@@ -110,7 +110,7 @@ async fn a_job_is_cut_into_another_number_of_slots_under_load_and_works_on_each_
 
 /// The ids of all committed records of a topic with two partitions.
 fn record_ids(bootstrap: &str, topic: &str) -> Vec<String> {
-    let reader = Reader::new(bootstrap, "tests.record-ids").unwrap();
+    let reader = Reader::new(bootstrap).unwrap();
     reader.assign(&[0, 1].map(|partition| (topic.to_owned(), partition, Start::Beginning))).unwrap();
     let (mut ids, mut open) = (vec![], 2);
     while open > 0 {

@@ -1,9 +1,8 @@
 //! Reading partitions whole batches at a time, in Kafka's own protocol.
 //!
-//! librdkafka hands records over one by one, and looks at the clock for each several times: more than a third of what a worker does.
-//! Here a leader is asked for all that it has of its partitions, and what it sends is cut into records at once (protocol:
-//! <https://kafka.apache.org/protocol>, record batches of format 2). Only committed records are read, and since markers are seen,
-//! a place behind one is known as soon as it is read.
+//! librdkafka hands over record by record, each through a queue of its own, which takes a microsecond. Here a leader is asked for all
+//! that it has of its partitions, and what it sends is cut into records at once (protocol: <https://kafka.apache.org/protocol>, record
+//! batches of format 2). Only committed records are read, and a place is behind the markers that follow a record.
 
 mod decode;
 mod leader;

@@ -3,7 +3,7 @@
 use crate::{ANSWER_MAX, KafkaError, client, reader::refused};
 use rdkafka::{
     Offset, TopicPartitionList,
-    consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, ConsumerGroupMetadata},
+    consumer::{BaseConsumer, CommitMode, Consumer, ConsumerGroupMetadata},
     topic_partition_list::TopicPartitionListElem,
 };
 use std::time::Duration;
@@ -45,7 +45,12 @@ impl Group {
 
     /// Keeps offsets ("next to read"), and waits for the broker's answer.
     pub fn commit(&self, offsets: &[(String, i32, i64)]) -> Result<(), KafkaError> {
-        commit(&self.0, offsets)
+        let mut list = TopicPartitionList::with_capacity(offsets.len());
+        for (topic, partition, offset) in offsets {
+            list.add_partition_offset(topic, *partition, Offset::Offset(*offset))
+                .map_err(|cause| refused("an offset", &cause))?;
+        }
+        self.0.commit(&list, CommitMode::Sync).map_err(|cause| refused("to commit offsets", &cause))
     }
 
     /// First and last stable offset of a partition.
@@ -60,18 +65,6 @@ impl Group {
         while self.0.poll(Duration::ZERO).is_some() {}
         self.0.group_metadata()
     }
-}
-
-pub(crate) fn commit<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    offsets: &[(String, i32, i64)],
-) -> Result<(), KafkaError> {
-    let mut list = TopicPartitionList::with_capacity(offsets.len());
-    for (topic, partition, offset) in offsets {
-        list.add_partition_offset(topic, *partition, Offset::Offset(*offset))
-            .map_err(|cause| refused("an offset", &cause))?;
-    }
-    consumer.commit(&list, CommitMode::Sync).map_err(|cause| refused("to commit offsets", &cause))
 }
 
 /// A partition whose offset could not be told is an error: taken for one without an offset it would be read from its beginning.

@@ -3,16 +3,14 @@
 use crate::{ANSWER_MAX, KafkaError, RECORD_ID, Record, client};
 use bytes::Bytes;
 use rdkafka::{
-    ClientConfig, ClientContext, Message, Offset, TopicPartitionList,
-    consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext},
+    ClientConfig, Message, Offset, TopicPartitionList,
+    consumer::{BaseConsumer, Consumer},
     error::{KafkaError as Cause, RDKafkaErrorCode},
     message::{BorrowedMessage, Headers},
-    statistics::{self, Statistics},
     topic_partition_list::TopicPartitionListElem,
 };
 use std::{
     borrow::Cow,
-    collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -20,9 +18,9 @@ use std::{
     time::Duration,
 };
 
-/// Reads committed records of assigned partitions. No consumer group's rebalancing; the group only keeps offsets.
+/// Reads committed records of assigned partitions, for a look at some of them. It keeps no offsets.
 pub struct Reader {
-    consumer: BaseConsumer<Ends>,
+    consumer: BaseConsumer,
     /// Names that were met: a record's is one of these, and not made anew.
     topics: Mutex<Vec<Arc<str>>>,
     /// Whether the last word from Kafka was an error that passes.
@@ -50,14 +48,13 @@ pub enum Polled {
 }
 
 impl Reader {
-    /// Makes a reader whose offsets are kept under `group`.
-    pub fn new(bootstrap: &str, group: &str) -> Result<Self, KafkaError> {
-        Self::with(bootstrap, &settings(bootstrap, group))
+    pub fn new(bootstrap: &str) -> Result<Self, KafkaError> {
+        Self::with(bootstrap, &settings(bootstrap))
     }
 
-    /// Makes a reader for a look at a few records: it fetches little ahead, and nothing is kept under its group.
+    /// Makes a reader for a look at a few records: it fetches little ahead.
     pub fn peek(bootstrap: &str) -> Result<Self, KafkaError> {
-        let mut settings = settings(bootstrap, "peek");
+        let mut settings = settings(bootstrap);
         settings
             .set("fetch.message.max.bytes", "262144")
             .set("queued.min.messages", "1000")
@@ -70,7 +67,7 @@ impl Reader {
             bootstrap: bootstrap.to_owned(),
             cause: cause.to_string(),
         };
-        let consumer = settings.create_with_context(Ends::default()).map_err(unreachable)?;
+        let consumer = settings.create().map_err(unreachable)?;
         Ok(Self { consumer, topics: Mutex::default(), troubled: AtomicBool::new(false) })
     }
 
@@ -137,26 +134,6 @@ impl Reader {
         }
     }
 
-    /// The end of each partition as far as it is certain that all before it was polled, transaction markers included.
-    ///
-    /// Offsets of markers are never those of records, so without it a reader's place would stay behind the end for ever.
-    pub fn ends(&self) -> Vec<(String, i32, i64)> {
-        let ends = self.consumer.context().0.lock().unwrap_or_else(PoisonError::into_inner);
-        ends.iter().map(|((topic, partition), offset)| (topic.clone(), *partition, *offset)).collect()
-    }
-
-    /// Keeps offsets ("next to read") for the group, and waits for the broker's answer.
-    pub fn commit(&self, offsets: &[(String, i32, i64)]) -> Result<(), KafkaError> {
-        crate::group::commit(&self.consumer, offsets)
-    }
-
-    /// Keeps for the group all that was polled, as a client does that commits by itself. What was polled and not yet handled is
-    /// then lost at an end: only a test does this, to show it.
-    pub fn commit_read(&self) -> Result<(), KafkaError> {
-        let read = self.consumer.position().map_err(|cause| refused("to tell its position", &cause))?;
-        self.consumer.commit(&read, CommitMode::Sync).map_err(|cause| refused("to commit offsets", &cause))
-    }
-
     /// librdkafka does not say which topic has ended, so a partition number alone is not enough with several topics.
     fn end_of(&self, partition: i32) -> Polled {
         let assigned = self.consumer.assignment().unwrap_or_default();
@@ -199,10 +176,11 @@ fn header_name(name: &str) -> Cow<'static, str> {
     if name == RECORD_ID { Cow::Borrowed(RECORD_ID) } else { Cow::Owned(name.to_owned()) }
 }
 
-fn settings(bootstrap: &str, group: &str) -> ClientConfig {
+fn settings(bootstrap: &str) -> ClientConfig {
     let mut settings = client(bootstrap);
     settings
-        .set("group.id", group)
+        // Nothing is kept under it, but the library wants one.
+        .set("group.id", "millrace.look")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false")
         .set("isolation.level", "read_committed")
@@ -213,8 +191,7 @@ fn settings(bootstrap: &str, group: &str) -> ClientConfig {
         .set("fetch.queue.backoff.ms", "2")
         .set("fetch.wait.max.ms", "100")
         .set("queued.min.messages", "100000")
-        .set("queued.max.messages.kbytes", "16384")
-        .set("statistics.interval.ms", "250");
+        .set("queued.max.messages.kbytes", "16384");
     settings
 }
 
@@ -241,48 +218,4 @@ fn passes(cause: &Cause) -> bool {
                 | RequestTimedOut
         )
     )
-}
-
-/// The ends that were reached, from librdkafka's statistics: its end event has no offset.
-#[derive(Default)]
-struct Ends(Mutex<HashMap<(String, i32), i64>>);
-
-impl ClientContext for Ends {
-    fn stats(&self, statistics: Statistics) {
-        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for (topic, found) in statistics.topics {
-            for (partition, at) in found.partitions.into_iter().filter(|(_, at)| is_certain(at)) {
-                ends.insert((topic.clone(), partition), at.eof_offset);
-            }
-        }
-    }
-}
-
-/// An end that was reached while nothing was queued before it. Statistics overtake what is queued, so that an end may be told
-/// whose records nobody has polled yet: taken for a place, it would lose them at a crash. The end that is told here is older
-/// than the count beside it, so whatever lay before it was polled by then.
-fn is_certain(at: &statistics::Partition) -> bool {
-    at.eof_offset >= 0 && at.fetchq_cnt == 0
-}
-
-impl ConsumerContext for Ends {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_end_is_told_only_when_nothing_is_queued_before_it() {
-        let ends = Ends::default();
-        let tell = |eof_offset, fetchq_cnt| {
-            let partition = statistics::Partition { eof_offset, fetchq_cnt, ..Default::default() };
-            let topic = statistics::Topic { partitions: [(0, partition)].into(), ..Default::default() };
-            ends.stats(Statistics { topics: [("t".into(), topic)].into(), ..Default::default() });
-            ends.0.lock().unwrap().get(&("t".into(), 0)).copied()
-        };
-        assert_eq!(
-            [tell(-1001, 0), tell(7, 1), tell(7, 0), tell(9, 30), tell(9, 0)],
-            [None, None, Some(7), Some(7), Some(9)]
-        );
-    }
 }

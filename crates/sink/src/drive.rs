@@ -108,7 +108,7 @@ impl<'a, S: Store> Drive<'a, S> {
                 fed = fed.recv(), if writing.len() < IN_HAND_MAX => {
                     let batch = match fed.ok_or("the reader has ended")? {
                         Fed::Batch(batch) => batch,
-                        Fed::Ended(cause) => return Err(cause.to_string()),
+                        Fed::Ended(cause) => return Err(cause),
                     };
                     if writer.context.guards.lack(Break::CommitBeforeWrite) {
                         group.commit(&batch.next).await.map_err(|cause| cause.to_string())?;

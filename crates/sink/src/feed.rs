@@ -1,15 +1,16 @@
-//! A topic as a channel of batches, read, decoded and made ready by a thread of its own: librdkafka's reader blocks, and while the
-//! store writes, the next batch is made.
+//! A topic as a channel of batches, decoded and made ready by a thread of its own: while the store writes, the next batch is made.
 
 use crate::{
     Places, Table,
     batch::{Batch, Gathered},
     decode::Decoder,
 };
-use kafka::{Cluster, KafkaError, Polled, Reader, Start};
-use registry::RegistryError;
+use kafka::{Batches, Cluster, KafkaError, Part, Record, cluster::End};
 use service::{Break, Guards};
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 use tokio::{runtime::Handle, sync::mpsc};
 use uuid::Uuid;
 use wire::passed::Offsets;
@@ -17,20 +18,21 @@ use wire::passed::Offsets;
 /// What the thread hands over.
 pub enum Fed<B> {
     Batch(Batch<B>),
-    /// The feed has ended: a record needs the registry, which is away.
-    Ended(RegistryError),
+    /// The feed has ended: a record needs the registry, which is away, or the topic can't be read.
+    Ended(String),
 }
 
 /// A running feed. Dropping it ends the thread.
 pub struct Feed<B> {
     pub fed: mpsc::Receiver<Fed<B>>,
     pub group: Group,
+    read: Arc<Mutex<Offsets>>,
     guards: Guards,
 }
 
 /// Where the consumer group keeps how far it is.
 pub struct Group {
-    reader: Arc<Reader>,
+    group: Arc<kafka::Group>,
     topic: String,
 }
 
@@ -45,7 +47,7 @@ pub struct Source<'a, T> {
     pub batch_records_max: usize,
 }
 
-/// Batches that wait to be written. More would only be memory: the reader has a queue of its own.
+/// Batches that wait to be written. More would only be memory: what is read before them has a queue of its own.
 const WAITING_MAX: usize = 1;
 const POLL: Duration = Duration::from_millis(100);
 
@@ -57,53 +59,57 @@ impl<B: Send + 'static> Feed<B> {
         guards: Guards,
     ) -> Result<Self, KafkaError> {
         let Source { cluster, topic, group, .. } = source;
-        let partitions = cluster.topic(topic).await?.partitions;
         let begin = match places.clone() {
             Some(places) => places,
             None => cluster.committed(group).await?.remove(topic).unwrap_or_default(),
         };
-        let reader = Arc::new(Reader::new(cluster.bootstrap(), group)?);
-        let start = |id: i32| begin.0.get(&id).map_or(Start::Beginning, |next| Start::At(*next));
-        let assigned: Vec<_> = partitions
-            .iter()
-            .map(|partition| (topic.to_owned(), partition.id, start(partition.id)))
-            .collect();
-        reader.assign(&assigned)?;
+        let oldest = cluster.ends(topic, End::First).await?.0;
+        let place = |(id, oldest): (i32, i64)| (id, begin.0.get(&id).copied().unwrap_or(oldest));
+        let places_to_read: Vec<_> = oldest.into_iter().map(place).collect();
         let (sender, fed) = mpsc::channel(WAITING_MAX);
-        let group = Group { reader: reader.clone(), topic: topic.to_owned() };
+        let read = Arc::new(Mutex::new(places.unwrap_or_default()));
         let feeder = Feeder {
-            reader,
+            batches: Batches::start(cluster, topic, &places_to_read, &Handle::current()),
+            part: None,
             decoder: source.decoder,
             table: source.table,
             topic_id: source.topic_id,
             batch_records_max: source.batch_records_max,
-            next: places.unwrap_or_default(),
+            read: read.clone(),
             runtime: Handle::current(),
         };
+        let group = Group {
+            group: Arc::new(kafka::Group::new(cluster.bootstrap(), group)?),
+            topic: topic.to_owned(),
+        };
         std::thread::spawn(move || feeder.feed(&sender));
-        Ok(Self { fed, group, guards })
+        Ok(Self { fed, group, read, guards })
     }
 }
 
 impl Group {
     /// Keeps how far the group is.
     pub async fn commit(&self, next: &Offsets) -> Result<(), KafkaError> {
-        let (reader, topic) = (self.reader.clone(), self.topic.clone());
-        let offsets: Vec<_> =
-            next.0.iter().map(|(partition, offset)| (topic.clone(), *partition, *offset)).collect();
-        let committing = tokio::task::spawn_blocking(move || reader.commit(&offsets));
+        let (group, offsets) = (self.group.clone(), self.offsets(next));
+        let committing = tokio::task::spawn_blocking(move || group.commit(&offsets));
         committing.await.unwrap_or_else(|cause| {
             Err(KafkaError::Refused { what: "to commit offsets".into(), cause: cause.to_string() })
         })
+    }
+
+    fn offsets(&self, next: &Offsets) -> Vec<(String, i32, i64)> {
+        next.0.iter().map(|(partition, offset)| (self.topic.clone(), *partition, *offset)).collect()
     }
 }
 
 impl<B> Drop for Feed<B> {
     /// Commits nothing: what was read is not written yet. Without that guard it does what a client does that commits by itself.
     fn drop(&mut self) {
-        if self.guards.lack(Break::NoFlushOnStop)
-            && let Err(cause) = self.group.reader.commit_read()
-        {
+        if !self.guards.lack(Break::NoFlushOnStop) {
+            return;
+        }
+        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Err(cause) = self.group.group.commit(&self.group.offsets(&read)) {
             tracing::warn!("{cause}");
         }
     }
@@ -111,14 +117,23 @@ impl<B> Drop for Feed<B> {
 
 /// What the thread has.
 struct Feeder<T> {
-    reader: Arc<Reader>,
+    batches: Batches,
+    /// What is left of what was read.
+    part: Option<Rest>,
     decoder: Decoder,
     table: Arc<T>,
     topic_id: Uuid,
     batch_records_max: usize,
-    /// Next to read, of what was read so far.
-    next: Offsets,
+    /// Next to read, of what was taken so far.
+    read: Arc<Mutex<Offsets>>,
     runtime: Handle,
+}
+
+/// Records of a partition that were read and not taken, and what is next behind them.
+struct Rest {
+    records: std::vec::IntoIter<Record>,
+    partition: i32,
+    next: i64,
 }
 
 impl<T: Table> Feeder<T> {
@@ -136,40 +151,42 @@ impl<T: Table> Feeder<T> {
     }
 
     /// Waits for the first record, then takes what else is there, as much as one batch may have.
-    fn batch(&mut self) -> Result<Option<Batch<T::Batch>>, RegistryError> {
-        let (before, mut gathered) = (self.next.clone(), Gathered::default());
+    fn batch(&mut self) -> Result<Option<Batch<T::Batch>>, String> {
+        let mut next = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let (before, mut gathered) = (next.clone(), Gathered::default());
         while !gathered.is_full(self.batch_records_max) {
             let pause = if gathered.is_empty() { POLL } else { Duration::ZERO };
-            match self.reader.poll(pause) {
-                Ok(Polled::Record(record)) => {
-                    self.next.include(record.partition, record.offset);
-                    let row = self.decoder.row(&record, &self.runtime)?;
-                    gathered.add(record, row);
-                }
-                Ok(Polled::End { .. }) => {}
-                Ok(Polled::Nothing) => {
-                    if gathered.is_empty() {
-                        self.include_ends();
-                    }
-                    break;
-                }
-                Err(cause) => {
-                    tracing::warn!("{cause}");
-                    break;
-                }
-            }
+            let Some(record) = self.record(pause, &mut next)? else { break };
+            let row = self.decoder.row(&record, &self.runtime).map_err(|cause| cause.to_string())?;
+            gathered.add(record, row);
         }
-        if gathered.is_empty() && self.next == before {
+        if gathered.is_empty() && next == before {
             return Ok(None);
         }
-        let places = Places { topic_id: self.topic_id, next: self.next.clone() };
-        Ok(Some(gathered.ready(&*self.table, places)))
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&next);
+        Ok(Some(gathered.ready(&*self.table, Places { topic_id: self.topic_id, next })))
     }
 
-    /// Nothing came for a moment: every partition is read up to its end, transaction markers included.
-    fn include_ends(&mut self) {
-        for (_, partition, end) in self.reader.ends() {
-            self.next.include(partition, end - 1);
+    /// The next record; none where nothing has come, or markers only. With the last one of what was read, `next` is behind the markers
+    /// that follow it.
+    fn record(&mut self, wait: Duration, next: &mut Offsets) -> Result<Option<Record>, String> {
+        if self.part.is_none() {
+            let part = self.batches.next(usize::MAX, wait).map_err(|cause| cause.to_string())?;
+            self.part = part.map(|Part { partition, records, next, .. }| Rest {
+                records: records.into_iter(),
+                partition,
+                next,
+            });
         }
+        let Some(rest) = &mut self.part else { return Ok(None) };
+        let record = rest.records.next();
+        if let Some(record) = &record {
+            next.include(record.partition, record.offset);
+        }
+        if rest.records.len() == 0 {
+            next.include(rest.partition, rest.next - 1);
+            self.part = None;
+        }
+        Ok(record)
     }
 }

@@ -87,39 +87,13 @@ async fn a_new_owner_fences_the_old_one_and_nothing_of_its_open_transaction_is_s
         new.send(lent(&name, "of the new one")).unwrap();
         let place = Progress { topic: name.clone(), partition: 0, offset: 7, metadata: "42".into() };
         new.commit(&[place], &group).unwrap();
-        let reader = Reader::new(&bootstrap, &id).unwrap();
+        let reader = Reader::new(&bootstrap).unwrap();
         reader.assign(&[(name.clone(), 0, Start::Beginning)]).unwrap();
         assert_eq!(read_all(&reader, 1).last().map(String::as_str), Some("of the new one"));
         let committed = group.committed(&name, 1).unwrap().remove(0);
         assert_eq!((committed.offset, committed.metadata.as_str()), (Some(7), "42"));
     });
     done.await.unwrap();
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_end_of_a_partition_lies_behind_the_transaction_marker() {
-    let (bootstrap, name) = topic(1).await;
-    let (cluster, topic, id) = (Cluster::new(&bootstrap), name.clone(), unique("slot"));
-    let (reader, last) = tokio::task::spawn_blocking(move || {
-        let reader = Reader::new(&bootstrap, &id).unwrap();
-        reader.assign(&[(name.clone(), 0, Start::Beginning)]).unwrap();
-        let producer = Transactional::new(&bootstrap, &id).unwrap();
-        producer.begin().unwrap();
-        producer.send(lent(&name, "one")).unwrap();
-        producer.commit(&[], &Group::new(&bootstrap, &id).unwrap()).unwrap();
-        let started = Instant::now();
-        while reader.ends().iter().all(|(_, _, end)| *end < 2) {
-            reader.poll(Duration::from_millis(50)).unwrap();
-            assert!(started.elapsed() < PATIENCE, "{:?}", reader.ends());
-        }
-        let ends = reader.ends();
-        (reader, ends[0].2)
-    })
-    .await
-    .unwrap();
-    // The record is at 0, the marker at 1: a reader that stopped at "record + 1" would seem behind for ever.
-    assert_eq!((last, cluster.ends(&topic, End::Stable).await.unwrap().0[&0]), (2, 2));
-    drop(reader);
 }
 
 #[tokio::test(flavor = "multi_thread")]

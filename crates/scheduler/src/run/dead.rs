@@ -42,7 +42,7 @@ fn read(
     wanted: &BTreeSet<String>,
     found: &mut std::collections::BTreeMap<String, String>,
 ) -> Result<(), kafka::KafkaError> {
-    let reader = Reader::new(bootstrap, "millrace.dead-letters")?;
+    let reader = Reader::new(bootstrap)?;
     reader.assign(&reader.places_since(topic, partitions as i32, since_ms)?)?;
     let (started, mut open) = (Instant::now(), partitions);
     while open > 0 && started.elapsed() < READ_MAX {
