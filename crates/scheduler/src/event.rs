@@ -12,7 +12,7 @@ use uuid::Uuid;
 /// A record waits so long at most before it is seen.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Where no DAG waits for records, a new one is noticed so late at most.
-const NOBODY_WAITS: Duration = Duration::from_secs(5);
+const NOBODY_WAITS: Duration = Duration::from_secs(10);
 
 /// Looks at the topics until the process is to end.
 pub async fn follow(service: &Service, outside: &Outside) -> anyhow::Result<()> {

@@ -11,8 +11,8 @@ use queue::{Notification, Sent};
 use service::Service;
 use std::{collections::BTreeMap, time::Duration};
 
-/// The outbox is looked at so often when no hint comes; the first wait after a try in vain is as long.
-const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// The outbox is looked at so often when no hint comes, and where a try in vain is to be repeated.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// Sent side by side: one channel that does not answer holds up at most so many.
 const AT_ONCE: i64 = 16;
 /// One try takes no longer.
