@@ -41,6 +41,12 @@ async fn a_run_is_green_only_when_each_of_its_ids_has_arrived() {
         log["log"].as_array().unwrap().iter().any(|line| line["line"] == "created_users: 500 of 500 ids"),
         "{log:#}"
     );
+    let tasks = world.get("scheduler", &format!("/api/v1/runs/{id}/tasks")).await;
+    for task in tasks.as_array().unwrap() {
+        let time = |key: &str| task[key].as_str().unwrap().parse::<chrono::DateTime<chrono::Utc>>().unwrap();
+        let times = ["scheduled_at", "queued_at", "started_at", "ended_at"].map(time);
+        assert!(times.is_sorted(), "{times:?}");
+    }
     let page = world.page("scheduler", &format!("/runs/{id}")).await;
     assert!(page.contains("success") && page.contains("verified"), "the page of run {id} does not show it");
 }

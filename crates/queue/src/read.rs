@@ -34,6 +34,10 @@ pub struct TaskRow {
     pub kind: String,
     pub state: TaskState,
     pub attempt: i32,
+    /// When all that it waited for had ended.
+    pub scheduled_at: Option<DateTime<Utc>>,
+    /// Since when its last try could have begun: later than that after a retry or a lost holder.
+    pub queued_at: Option<DateTime<Utc>>,
     pub started_at: Option<DateTime<Utc>>,
     pub ended_at: Option<DateTime<Utc>>,
     /// When it is looked at next, where it waits.
@@ -104,10 +108,7 @@ impl Queue {
     }
 
     pub async fn tasks(&self, run_id: Uuid) -> Result<Vec<TaskRow>, sqlx::Error> {
-        sqlx::query_as("SELECT * FROM task WHERE run_id = $1 ORDER BY name")
-            .bind(run_id)
-            .fetch_all(&self.pool)
-            .await
+        self.tasks_of(run_id, None).await
     }
 
     /// Some tasks of a run, by name.
@@ -115,11 +116,12 @@ impl Queue {
         if names.is_empty() {
             return Ok(vec![]);
         }
-        sqlx::query_as("SELECT * FROM task WHERE run_id = $1 AND name = ANY($2) ORDER BY name")
-            .bind(run_id)
-            .bind(names)
-            .fetch_all(&self.pool)
-            .await
+        self.tasks_of(run_id, Some(names)).await
+    }
+
+    async fn tasks_of(&self, run_id: Uuid, names: Option<&[String]>) -> Result<Vec<TaskRow>, sqlx::Error> {
+        let statement = sqlx::query_as(include_str!("sql/tasks.sql"));
+        statement.bind(run_id).bind(names).fetch_all(&self.pool).await
     }
 
     /// Who waits for whom: parent, child.
@@ -176,6 +178,8 @@ impl<'r> FromRow<'r, PgRow> for TaskRow {
             kind: row.try_get("kind")?,
             state: parsed(row, "state")?,
             attempt: row.try_get("attempt")?,
+            scheduled_at: row.try_get("scheduled_at")?,
+            queued_at: row.try_get("queued_at")?,
             started_at: row.try_get("started_at")?,
             ended_at: row.try_get("ended_at")?,
             ready_at: row.try_get("ready_at")?,

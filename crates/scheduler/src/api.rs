@@ -43,6 +43,7 @@ use uuid::Uuid;
         backfill::cancel,
         runs,
         run,
+        tasks,
         task,
         result,
         hand::pause,
@@ -76,6 +77,7 @@ pub fn routes(outside: Outside) -> Router {
         .route("/api/v1/dags/{dag}/runs", post(trigger))
         .route("/api/v1/runs", get(runs))
         .route("/api/v1/runs/{run_id}", get(run))
+        .route("/api/v1/runs/{run_id}/tasks", get(tasks))
         .route("/api/v1/runs/{run_id}/tasks/{task}", get(task))
         .route("/api/v1/runs/{run_id}/tasks/{task}/result", get(result))
         .merge(backfill::routes())
@@ -207,6 +209,13 @@ async fn run(State(outside): State<Outside>, Path(run_id): Path<Uuid>) -> Answer
     let notices = outside.queue.notices(run_id).await?;
     let actions = outside.queue.actions(None, Some(run_id), hand::ACTIONS_MAX).await?;
     Ok(Json(json!({ "run": run, "tasks": tasks, "notices": notices, "actions": actions })))
+}
+
+#[utoipa::path(get, path = "/api/v1/runs/{run_id}/tasks", params(("run_id" = Uuid, Path, description = "The run")),
+    responses((status = 200, description = "Its tasks: `scheduled_at` is when all that a task waited for had ended, `queued_at` since when its last try could have begun"), (status = 404, description = "No such run")))]
+async fn tasks(State(outside): State<Outside>, Path(run_id): Path<Uuid>) -> Answer {
+    outside.queue.run(run_id).await?.ok_or_else(|| missing(format!("run {run_id}")))?;
+    Ok(Json(json!(outside.queue.tasks_explained(run_id).await?)))
 }
 
 #[utoipa::path(get, path = "/api/v1/runs/{run_id}/tasks/{task}", params(("run_id" = Uuid, Path, description = "The run"), ("task" = String, Path, description = "The task's name")),

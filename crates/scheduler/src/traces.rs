@@ -47,14 +47,15 @@ pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> an
     let collector = Collector { outside, url: format!("{endpoint}/v1/traces"), instance: &service.name };
     let mut wanted: Option<Instant> = None;
     while !service.shutdown.is_cancelled() {
-        match collector.look(&mut wanted).await {
-            Ok(None) => {}
-            Ok(Some(Batch { sent, dropped })) => {
+        // A collector that hangs must not hold up the end.
+        match service.shutdown.run_until_cancelled(collector.look(&mut wanted)).await {
+            None | Some(Ok(None)) => {}
+            Some(Ok(Some(Batch { sent, dropped }))) => {
                 count("sent", sent);
                 count("dropped", dropped);
                 continue;
             }
-            Err(cause) => tracing::warn!("traces were not looked for: {cause}"),
+            Some(Err(cause)) => tracing::warn!("traces were not looked for: {cause}"),
         }
         tokio::select! { () = tokio::time::sleep(LOOK_AGAIN) => {}, () = service.shutdown.cancelled() => {} }
     }

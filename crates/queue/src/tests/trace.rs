@@ -40,5 +40,12 @@ async fn a_traced_run_has_all_its_attempts_with_their_holders_and_ends() {
         .collect();
     assert_eq!(told, [("a", 1, "lost", "lost"), ("a", 2, "me", "success"), ("b", 1, "me", "failed")]);
     assert_eq!(attempts[0].ended_at, attempts[1].started_at);
+    // A task tells since when it could begin: at first, and at its last try.
+    let tasks = queue.tasks(id).await.unwrap();
+    assert_eq!(
+        [tasks[0].scheduled_at, tasks[0].queued_at, tasks[1].scheduled_at, tasks[1].queued_at],
+        [0, 1, 2, 2].map(|of: usize| attempts[of].ready_at)
+    );
+    assert!(tasks[0].scheduled_at < tasks[0].queued_at);
     assert!(attempts.iter().all(|of| of.ready_at.unwrap() <= of.started_at && of.started_at <= of.ended_at));
 }
