@@ -18,7 +18,7 @@ pub fn cql_type(column: &Column) -> &'static str {
         ColumnType::TimeMillis | ColumnType::TimeMicros => "time",
         ColumnType::TimestampMillis => "timestamp",
         // Nested values and decimals are kept as text, as JSON shows them.
-        ColumnType::Text | ColumnType::Decimal | ColumnType::Nested => "text",
+        ColumnType::Text | ColumnType::Decimal { .. } | ColumnType::Nested => "text",
     }
 }
 
@@ -41,9 +41,10 @@ pub fn cql(column: &Column, value: Value) -> Result<CqlValue, String> {
         (ColumnType::TimeMicros, Value::TimeMicros(n)) => CqlValue::Time(CqlTime(n * 1_000)),
         (ColumnType::TimestampMillis, Value::TimestampMillis(n)) => CqlValue::Timestamp(CqlTimestamp(n)),
         (ColumnType::Text, Value::String(text) | Value::Enum(_, text)) => CqlValue::Text(text),
-        (ColumnType::Text | ColumnType::Decimal | ColumnType::Nested, value) => {
-            CqlValue::Text(sink::text(&value).into_owned())
+        (ColumnType::Decimal { scale }, Value::Decimal(decimal)) => {
+            CqlValue::Text(sink::decimal(&decimal, scale).ok_or_else(|| sink::too_long(&column.name))?)
         }
+        (ColumnType::Text | ColumnType::Nested, value) => CqlValue::Text(sink::text(&value).into_owned()),
         (kind, value) => {
             return Err(format!("column \"{}\" is {kind:?}, the record has {value:?}", column.name));
         }

@@ -28,7 +28,10 @@ pub enum ColumnType {
     TimeMicros,
     TimestampMillis,
     TimestampMicros,
-    Decimal,
+    /// A number of digits of which so many are behind the point.
+    Decimal {
+        scale: usize,
+    },
     /// Arrays, maps and records: kept as JSON.
     Nested,
 }
@@ -68,7 +71,7 @@ fn kind(schema: &Schema) -> ColumnType {
         Schema::TimeMicros => ColumnType::TimeMicros,
         Schema::TimestampMillis => ColumnType::TimestampMillis,
         Schema::TimestampMicros => ColumnType::TimestampMicros,
-        Schema::Decimal(_) => ColumnType::Decimal,
+        Schema::Decimal(decimal) => ColumnType::Decimal { scale: decimal.scale },
         _ => ColumnType::Nested,
     }
 }

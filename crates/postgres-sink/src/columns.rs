@@ -13,7 +13,7 @@ use sqlx::{
 /// The type in which a column's values travel: its own, where the driver knows it as the record has it.
 pub fn travels_as(column: &Column) -> &'static str {
     match column.kind {
-        ColumnType::Decimal | ColumnType::Nested => "text",
+        ColumnType::Decimal { .. } | ColumnType::Nested => "text",
         _ => crate::ddl::sql_type(column),
     }
 }
@@ -39,7 +39,10 @@ pub fn add(
         ColumnType::Date => to.all(date),
         ColumnType::TimeMillis | ColumnType::TimeMicros => to.all(time),
         ColumnType::TimestampMillis | ColumnType::TimestampMicros => to.all(instant),
-        ColumnType::Text | ColumnType::Decimal | ColumnType::Nested => to.all(|value| Some(text(value))),
+        ColumnType::Decimal { scale } => {
+            to.all(|value| if let Value::Decimal(n) = value { sink::decimal(n, scale) } else { None })
+        }
+        ColumnType::Text | ColumnType::Nested => to.all(|value| Some(text(value))),
     }
 }
 

@@ -21,7 +21,7 @@ pub fn sql_type(column: &Column) -> &'static str {
         ColumnType::Date => "date",
         ColumnType::TimeMillis | ColumnType::TimeMicros => "time",
         ColumnType::TimestampMillis | ColumnType::TimestampMicros => "timestamptz",
-        ColumnType::Decimal => "numeric",
+        ColumnType::Decimal { .. } => "numeric",
         ColumnType::Nested => "jsonb",
     }
 }

@@ -15,7 +15,7 @@ mod store;
 mod tables;
 mod writer;
 
-pub use row::{Row, text};
+pub use row::{Row, decimal, text, too_long};
 pub use store::{Places, Store, Table, Turn, Turns, WriteError, Written};
 pub use tables::{Begun, Context, process};
 

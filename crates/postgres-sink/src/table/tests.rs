@@ -92,7 +92,8 @@ const ALL_TYPES: &str = r#"{"type":"record","name":"S","fields":[
   {"name":"id","type":"string"},{"name":"flag","type":"boolean"},{"name":"small","type":"int"},{"name":"large","type":"long"},
   {"name":"single","type":"float"},{"name":"double","type":"double"},{"name":"bytes","type":"bytes"},
   {"name":"day","type":{"type":"int","logicalType":"date"}},{"name":"time","type":{"type":"long","logicalType":"time-micros"}},
-  {"name":"at","type":{"type":"long","logicalType":"timestamp-millis"}},{"name":"list","type":{"type":"array","items":"int"}}]}"#;
+  {"name":"at","type":{"type":"long","logicalType":"timestamp-millis"}},
+  {"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}},{"name":"list","type":{"type":"array","items":"int"}}]}"#;
 
 #[tokio::test]
 async fn values_arrive_as_the_types_of_their_columns_and_one_out_of_range_is_refused() {
@@ -110,6 +111,7 @@ async fn values_arrive_as_the_types_of_their_columns_and_one_out_of_range_is_ref
             Value::Date(-1),
             Value::TimeMicros(86_399_999_999),
             Value::TimestampMillis(at),
+            Value::Decimal([0xcf, 0xc7].into()),
             Value::Array(vec![Value::Int(1)]),
         ];
         Row { values: values.map(Some).into(), version }
@@ -120,12 +122,12 @@ async fn values_arrive_as_the_types_of_their_columns_and_one_out_of_range_is_ref
     assert!(reason.contains("column \"at\" is TimestampMillis, the record has"), "{reason}");
     assert_eq!(write_again(&table, &mut batch).await, Ok(Written::All));
     let text: String = sqlx::query_scalar(
-        "SELECT concat_ws(' ', flag, small, large, single, double, bytes, day, time, list) FROM t",
+        "SELECT concat_ws(' ', flag, small, large, single, double, bytes, day, time, price, list) FROM t",
     )
     .fetch_one(&tables.pool)
     .await
     .unwrap();
-    assert_eq!(text, r"t -1 1099511627776 0.5 NaN \x00ff 1969-12-31 23:59:59.999999 [1]");
+    assert_eq!(text, r"t -1 1099511627776 0.5 NaN \x00ff 1969-12-31 23:59:59.999999 -123.45 [1]");
     let at: DateTime<Utc> = sqlx::query_scalar("SELECT at FROM t").fetch_one(&tables.pool).await.unwrap();
     assert_eq!(at.timestamp_millis(), -1);
 }

@@ -28,7 +28,11 @@ pub fn to_json(value: &Value) -> Json {
         Value::Record(fields) => {
             fields.iter().map(|(key, value)| (key.clone(), to_json(value))).collect::<Map<_, _>>().into()
         }
-        Value::Date(days) => (NaiveDate::default() + Duration::days((*days).into())).to_string().into(),
+        // A day beyond the calendar stays the number that it is.
+        Value::Date(days) => {
+            NaiveDate::from_epoch_days(*days).map_or_else(|| (*days).into(), |day| day.to_string().into())
+        }
+        Value::BigDecimal(number) => number.to_string().into(),
         Value::TimeMillis(n) => time(i64::from(*n) * 1_000),
         Value::TimeMicros(n) => time(*n),
         Value::TimestampMillis(n) => timestamp(DateTime::from_timestamp_millis(*n), *n),

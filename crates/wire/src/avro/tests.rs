@@ -228,3 +228,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_day_beyond_the_calendar_stays_the_number_that_it_is() {
+    use apache_avro::types::Value;
+    assert_eq!(to_json(&Value::Date(0)), "1970-01-01");
+    assert_eq!(to_json(&Value::Date(i32::MAX)), i32::MAX);
+}
