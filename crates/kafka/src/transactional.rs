@@ -62,8 +62,8 @@ impl Transactional {
             .set("compression.level", "1")
             // The commit says whether all of them are there; only what failed is worth a word before.
             .set("delivery.report.only.error", "true")
-            // A commit flushes at once, so lingering would only add to its latency.
-            .set("linger.ms", "0")
+            // A commit waits no longer for it; without it each record would wake the library's thread, and go nearly alone.
+            .set("linger.ms", "2")
             .create_with_context(FirstError::default())
             .map_err(judge)?;
         producer.init_transactions(Duration::from_secs(30)).map_err(judge)?;
