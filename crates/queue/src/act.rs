@@ -53,11 +53,16 @@ pub struct ActionRow {
 impl Queue {
     /// Makes a run by hand, or finds the one that has its key. Answers its id and whether it is new.
     pub async fn trigger(&self, new: &NewRun, by: &By) -> Result<(Uuid, bool), sqlx::Error> {
-        Ok(self.trigger_all(&[(new, by)]).await?[0])
+        Ok(self.trigger_all(&[(new, by)], None).await?[0])
     }
 
-    /// Makes runs by hand, all or none: they wait for the disk together. Answers in their order.
-    pub async fn trigger_all(&self, asked: &[(&NewRun, &By)]) -> Result<Vec<(Uuid, bool)>, sqlx::Error> {
+    /// Makes runs by hand, all or none: they wait for the disk together. Answers in their order. `holder` looks for tasks of its own accord
+    /// then, and need not be told.
+    pub async fn trigger_all(
+        &self,
+        asked: &[(&NewRun, &By)],
+        holder: Option<&str>,
+    ) -> Result<Vec<(Uuid, bool)>, sqlx::Error> {
         let mut connection = self.pool.acquire().await?;
         let mut transaction = connection.begin().await?;
         let runs: Vec<&NewRun> = asked.iter().map(|(run, _)| *run).collect();
@@ -66,7 +71,7 @@ impl Queue {
         record_triggers(&mut transaction, &new.map(|(asked, (id, _))| (*asked, *id)).collect::<Vec<_>>())
             .await?;
         transaction.commit().await?;
-        tidings.tell_later(connection, None);
+        tidings.tell_later(connection, holder.map(str::to_owned));
         Ok(made)
     }
 

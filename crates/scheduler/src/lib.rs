@@ -61,7 +61,7 @@ async fn run(service: Service, config: Config) -> anyhow::Result<()> {
     let (triggers, asked) = together::together();
     let queue = Queue::with_guards(pool, service.guards);
     let outside = Outside::new(&config, queue.clone(), named, triggers)?;
-    let making = tokio::spawn(make(queue, asked));
+    let making = tokio::spawn(make(queue, service.name.clone(), asked));
     let (lineage, events) = lineage::lineage(&config.lineage);
     let tasks = async {
         let told = lineage::follow(&service, &config, &outside, events);
@@ -101,11 +101,14 @@ async fn all(service: &Service, config: &Config, outside: &Outside) -> anyhow::R
     tokio::try_join!(service.serve(&config.listen, routes), work).map(drop)
 }
 
-/// Makes the runs that people and tasks ask for.
-async fn make(queue: Queue, asked: Writer<(NewRun, By), (Uuid, bool)>) {
+/// Makes the runs that people and tasks ask for. Who has asked looks for their tasks at once.
+async fn make(queue: Queue, name: String, asked: Writer<(NewRun, By), (Uuid, bool)>) {
     let write = |asked: Vec<(NewRun, By)>| {
-        let queue = queue.clone();
-        async move { queue.trigger_all(&asked.iter().map(|(run, by)| (run, by)).collect::<Vec<_>>()).await }
+        let (queue, name) = (queue.clone(), name.clone());
+        async move {
+            let asked: Vec<_> = asked.iter().map(|(run, by)| (run, by)).collect();
+            queue.trigger_all(&asked, Some(&name)).await
+        }
     };
     asked.run(write).await;
 }
