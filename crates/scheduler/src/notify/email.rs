@@ -22,7 +22,7 @@ use tokio::time::timeout;
 pub struct Email {
     host: String,
     port: u16,
-    tls: Tls,
+    tls: Protection,
     /// Never there without TLS.
     login: Option<(String, Secret)>,
     ca_file: PathBuf,
@@ -33,7 +33,7 @@ pub struct Email {
 /// How a connection is protected.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Tls {
+enum Protection {
     /// Not at all: anybody between here and there reads along.
     None,
     /// From the second command on. A server that does not want to is told nothing.
@@ -50,7 +50,7 @@ struct Written {
     /// The mail server, `host:port`.
     server: String,
     #[serde(default)]
-    tls: Tls,
+    tls: Protection,
     /// Empty: without a login.
     #[serde(default)]
     username: String,
@@ -74,7 +74,7 @@ impl TryFrom<Written> for Email {
         if username.is_empty() && !password.reveal().is_empty() {
             return Err("a password without a username: set username, or leave both out".into());
         }
-        if !username.is_empty() && tls == Tls::None {
+        if !username.is_empty() && tls == Protection::None {
             return Err("tls = \"none\" would show the password to whoever reads along: set \"starttls\" or \"tls\", or log in without a username".into());
         }
         let login = (!username.is_empty()).then_some((username, password));
@@ -146,9 +146,9 @@ async fn talk(settings: &Email, mail: &Message) -> Result<(), Refused> {
     let (hello, place) = (ClientId::Domain("millrace".into()), (settings.host.as_str(), settings.port));
     let connect = |tls| AsyncSmtpConnection::connect_tokio1(place, None, &hello, tls, None);
     let mut connection = match settings.tls {
-        Tls::None => connect(None).await?,
-        Tls::Tls => connect(Some(trust(settings).await?)).await?,
-        Tls::StartTls => {
+        Protection::None => connect(None).await?,
+        Protection::Tls => connect(Some(trust(settings).await?)).await?,
+        Protection::StartTls => {
             let trust = trust(settings).await?;
             let mut connection = connect(None).await?;
             connection.starttls(trust, &hello).await?;
