@@ -5,6 +5,7 @@
 
 mod blocked;
 pub mod chaos;
+mod collector;
 mod crew;
 pub mod evidence;
 mod fleet;
@@ -14,6 +15,7 @@ pub mod probe;
 mod story;
 
 pub use blocked::Blocked;
+pub use collector::collector;
 pub use crew::Crew;
 pub use fleet::{Fleet, OURS, Signal};
 pub use outside::Outside;

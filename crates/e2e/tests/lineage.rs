@@ -2,40 +2,17 @@
 
 #![allow(clippy::unwrap_used)]
 
-use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
-use e2e::{Crew, World};
+use e2e::{Crew, World, collector};
 use kafka::{Cluster, Polled, Reader, Start, TopicSpec, topics};
 use serde_json::Value;
 use std::{
     collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     time::{Duration, Instant},
 };
 use test_support::unique;
-use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio::time::timeout;
 
 const TOLD_WITHIN: Duration = Duration::from_secs(30);
-
-/// A collector that refuses the first that it is told. Answers its address, and what it has taken.
-async fn collector() -> (String, mpsc::Receiver<Value>) {
-    let (taken, events) = mpsc::channel(100);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/api/v1/lineage", listener.local_addr().unwrap());
-    let refused = Arc::new(AtomicBool::new(false));
-    let take = async move |State(taken): State<mpsc::Sender<Value>>, Json(event): Json<Value>| {
-        if !refused.swap(true, Ordering::Relaxed) {
-            return StatusCode::SERVICE_UNAVAILABLE;
-        }
-        taken.send(event).await.unwrap();
-        StatusCode::CREATED
-    };
-    let routes = Router::new().route("/api/v1/lineage", post(take)).with_state(taken);
-    tokio::spawn(async move { axum::serve(listener, routes).await });
-    (url, events)
-}
 
 /// `START dag.task`
 fn in_short(event: &Value) -> String {
@@ -60,7 +37,8 @@ async fn in_topic(bootstrap: String, topic: String, many: usize) -> Vec<Value> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_and_a_topic_are_told_of_each_try() {
     let bootstrap = World::running().stack.address("kafka").to_owned();
-    let (url, mut collected) = collector().await;
+    let (url, mut collected) = collector("/api/v1/lineage", 201, |event| vec![event]).await;
+    let url = format!("{url}/api/v1/lineage");
     let topic = unique("lineage");
     topics::ensure(&Cluster::new(&bootstrap), &[TopicSpec::new(&topic, 1, 1, None)]).await.unwrap();
     let settings = [("MILLRACE_LINEAGE_URL", url.as_str()), ("MILLRACE_LINEAGE_TOPIC", topic.as_str())];

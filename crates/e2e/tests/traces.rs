@@ -2,42 +2,21 @@
 
 #![allow(clippy::unwrap_used)]
 
-use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
-use e2e::Crew;
+use e2e::{Crew, collector};
 use serde_json::Value;
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     time::Duration,
 };
 use test_support::eventually;
-use tokio::{net::TcpListener, sync::mpsc, time::timeout};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 const TOLD_WITHIN: Duration = Duration::from_secs(30);
 
-/// A collector that refuses the first that it is told. Answers its address, and the spans that it has taken.
-async fn collector() -> (String, mpsc::Receiver<Value>) {
-    let (taken, spans) = mpsc::channel(100);
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let refused = Arc::new(AtomicBool::new(false));
-    let take = async move |State(taken): State<mpsc::Sender<Value>>, Json(request): Json<Value>| {
-        if !refused.swap(true, Ordering::Relaxed) {
-            return StatusCode::SERVICE_UNAVAILABLE;
-        }
-        let resource = &request["resourceSpans"][0];
-        for span in resource["scopeSpans"][0]["spans"].as_array().unwrap() {
-            taken.send(span.clone()).await.unwrap();
-        }
-        StatusCode::OK
-    };
-    let routes = Router::new().route("/v1/traces", post(take)).with_state(taken);
-    tokio::spawn(async move { axum::serve(listener, routes).await });
-    (url, spans)
+/// Those of a request.
+fn spans(request: Value) -> Vec<Value> {
+    request["resourceSpans"][0]["scopeSpans"][0]["spans"].as_array().unwrap().clone()
 }
 
 /// Two schedulers that tell.
@@ -67,7 +46,7 @@ fn attribute(span: &Value, key: &str) -> Option<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_is_told_once_of_a_run_and_its_attempts() {
-    let (url, mut spans) = collector().await;
+    let (url, mut spans) = collector("/v1/traces", 200, spans).await;
     let crew = crew(&url).await;
     let folder = crew.dag(
         "[tasks.good]\nkind = \"command\"\nrun = [\"true\"]\n\
