@@ -44,16 +44,10 @@ const WAITING_MAX: usize = 4;
 impl Batches {
     /// Starts to read partitions of `topic`, each at an offset, on a runtime's threads.
     pub fn start(cluster: &Cluster, topic: &str, places: &[(i32, i64)], runtime: &Handle) -> Self {
-        let topic: Arc<str> = topic.into();
-        let place = |(partition, next): &(i32, i64)| Place {
-            topic: topic.clone(),
-            partition: *partition,
-            next: *next,
-            end: false,
-        };
+        let place = |(partition, next): &(i32, i64)| Place { partition: *partition, next: *next, end: false };
         let places = places.iter().map(place).collect();
         let (sender, parts) = mpsc::channel(WAITING_MAX);
-        let reading = runtime.spawn(read(cluster.clone(), topic.clone(), places, sender));
+        let reading = runtime.spawn(read(cluster.clone(), topic.into(), places, sender));
         Self { parts, rest: None, runtime: runtime.clone(), reading }
     }
 
@@ -195,7 +189,13 @@ impl Reading {
         }
         self.failed += u32::from(!self.homeless.is_empty());
         for (address, places) in by_leader {
-            self.following.spawn(follow(self.cluster.clone(), address, places, self.parts.clone()));
+            self.following.spawn(follow(
+                self.cluster.clone(),
+                self.topic.clone(),
+                address,
+                places,
+                self.parts.clone(),
+            ));
         }
         Ok(())
     }

@@ -88,26 +88,19 @@ impl Cluster {
     }
 
     pub async fn topic(&self, name: &str) -> Result<Topic, KafkaError> {
-        let found = self.metadata(Some(&[name])).await?.topics.into_iter().find(|t| t.error_code == 0);
-        found.map(topic).ok_or_else(|| KafkaError::NoTopic { topic: name.to_owned() })
+        self.described(name).await.map(|(topic, _)| topic)
     }
 
     /// Addresses of the leaders of a topic's partitions, by partition. One that has no leader at the moment is left out.
     pub async fn leaders(&self, name: &str) -> Result<BTreeMap<i32, String>, KafkaError> {
-        let metadata = self.metadata(Some(&[name])).await?;
-        let addresses = addresses(&metadata);
-        let found = metadata.topics.into_iter().find(|t| t.error_code == 0).map(topic);
-        let topic = found.ok_or_else(|| KafkaError::NoTopic { topic: name.to_owned() })?;
+        let (topic, addresses) = self.described(name).await?;
         let leader = |partition: Partition| Some((partition.id, addresses.get(&partition.leader)?.clone()));
         Ok(topic.partitions.into_iter().filter_map(leader).collect())
     }
 
     /// The offsets at one end of a topic, per partition.
     pub async fn ends(&self, name: &str, end: End) -> Result<Offsets, KafkaError> {
-        let metadata = self.metadata(Some(&[name])).await?;
-        let addresses = addresses(&metadata);
-        let found = metadata.topics.into_iter().find(|t| t.error_code == 0).map(topic);
-        let topic = found.ok_or_else(|| KafkaError::NoTopic { topic: name.to_owned() })?;
+        let (topic, addresses) = self.described(name).await?;
         let mut by_leader: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
         for partition in &topic.partitions {
             by_leader.entry(partition.leader).or_default().push(partition.id);
@@ -212,6 +205,14 @@ impl Cluster {
         Ok(format!("{}:{}", found.host, found.port))
     }
 
+    /// A topic, and the addresses of the brokers.
+    async fn described(&self, name: &str) -> Result<(Topic, HashMap<i32, String>), KafkaError> {
+        let metadata = self.metadata(Some(&[name])).await?;
+        let addresses = addresses(&metadata);
+        let found = metadata.topics.into_iter().find(|t| t.error_code == 0).map(topic);
+        Ok((found.ok_or_else(|| KafkaError::NoTopic { topic: name.to_owned() })?, addresses))
+    }
+
     async fn metadata(&self, topics: Option<&[&str]>) -> Result<MetadataResponse, KafkaError> {
         let named = |name: &&str| {
             MetadataRequestTopic::default()
@@ -301,7 +302,7 @@ fn ends_request(asked: &BTreeMap<&str, Vec<i32>>, end: End) -> ListOffsetsReques
         .with_topics(asked.iter().map(topic).collect())
 }
 
-fn check(what: &str, code: i16) -> Result<(), KafkaError> {
+pub(crate) fn check(what: &str, code: i16) -> Result<(), KafkaError> {
     match ResponseError::try_from_code(code) {
         None => Ok(()),
         Some(cause) => Err(refused(what, &cause.to_string())),

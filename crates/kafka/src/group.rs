@@ -50,6 +50,7 @@ impl Group {
             list.add_partition_offset(topic, *partition, Offset::Offset(*offset))
                 .map_err(|cause| refused("an offset", &cause))?;
         }
+        self.forget_news();
         self.0.commit(&list, CommitMode::Sync).map_err(|cause| refused("to commit offsets", &cause))
     }
 
@@ -61,9 +62,13 @@ impl Group {
     }
 
     pub(crate) fn metadata(&self) -> Option<ConsumerGroupMetadata> {
-        // What the library wants to say (a broker went, a broker came) would be kept for ever.
-        while self.0.poll(Duration::ZERO).is_some() {}
+        self.forget_news();
         self.0.group_metadata()
+    }
+
+    /// What the library wants to say (a broker went, a broker came) would be kept for ever.
+    fn forget_news(&self) {
+        while self.0.poll(Duration::ZERO).is_some() {}
     }
 }
 

@@ -172,7 +172,7 @@ impl Reader {
 }
 
 /// Nearly all records have but this one.
-fn header_name(name: &str) -> Cow<'static, str> {
+pub(crate) fn header_name(name: &str) -> Cow<'static, str> {
     if name == RECORD_ID { Cow::Borrowed(RECORD_ID) } else { Cow::Owned(name.to_owned()) }
 }
 

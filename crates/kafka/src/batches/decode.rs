@@ -1,7 +1,7 @@
 //! What a leader sends of a partition, as records: without markers, and without what was aborted.
 
 use super::{Part, unpack::unpack};
-use crate::{KafkaError, RECORD_ID, Record};
+use crate::{KafkaError, Record, reader::header_name};
 use bytes::{Buf, Bytes};
 use std::{borrow::Cow, collections::BTreeSet, sync::Arc};
 
@@ -199,7 +199,8 @@ impl Cursor<'_> {
         let mut headers = Vec::with_capacity(count.min((self.body.len() - self.at) / 2));
         for _ in 0..count {
             let name = self.sized()?.unwrap_or_default();
-            headers.push((header_name(&name)?, self.sized()?.unwrap_or_default()));
+            let name = std::str::from_utf8(&name).map_err(|_| "a header's name is not UTF-8")?;
+            headers.push((header_name(name), self.sized()?.unwrap_or_default()));
         }
         Ok(headers)
     }
@@ -230,15 +231,6 @@ impl Cursor<'_> {
         }
         Err("a number in a record does not end")
     }
-}
-
-/// Nearly all records have but this one.
-fn header_name(name: &[u8]) -> Result<Cow<'static, str>, &'static str> {
-    if name == RECORD_ID.as_bytes() {
-        return Ok(Cow::Borrowed(RECORD_ID));
-    }
-    let name = std::str::from_utf8(name).map_err(|_| "a header's name is not UTF-8")?;
-    Ok(Cow::Owned(name.to_owned()))
 }
 
 #[cfg(test)]

@@ -4,7 +4,11 @@ use super::{
     Part, Parts,
     decode::{Sent, decode},
 };
-use crate::{Cluster, KafkaError, cluster::End, connection::Connection};
+use crate::{
+    Cluster, KafkaError,
+    cluster::{End, check},
+    connection::Connection,
+};
 use kafka_protocol::{
     ResponseError,
     messages::{
@@ -18,7 +22,6 @@ use std::sync::Arc;
 
 /// Where reading of a partition is.
 pub struct Place {
-    pub topic: Arc<str>,
     pub partition: i32,
     pub next: i64,
     /// Whether that is known to be the end, and was told.
@@ -55,11 +58,19 @@ pub const PART_BYTES_MAX: i32 = 1 << 20;
 const ANSWER_BYTES_MAX: i32 = 4 << 20;
 /// The broker answers by then, where nothing comes.
 const WAIT_MS: i32 = 100;
+/// What is refused, where something is.
+const REQUEST: &str = "to be read from";
 /// Topics by name (later ones name them by id), and zstd.
 const VERSION: i16 = 12;
 
-pub async fn follow(cluster: Cluster, address: String, places: Vec<Place>, parts: Parts) -> Ended {
-    let mut leader = Leader { cluster, places, parts, read: false };
+pub async fn follow(
+    cluster: Cluster,
+    topic: Arc<str>,
+    address: String,
+    places: Vec<Place>,
+    parts: Parts,
+) -> Ended {
+    let mut leader = Leader { cluster, topic, places, parts, read: false };
     let cause = match Connection::open(&address).await {
         Ok(connection) => leader.go(connection).await,
         Err(cause) => cause.into(),
@@ -70,6 +81,7 @@ pub async fn follow(cluster: Cluster, address: String, places: Vec<Place>, parts
 
 struct Leader {
     cluster: Cluster,
+    topic: Arc<str>,
     places: Vec<Place>,
     parts: Parts,
     read: bool,
@@ -80,7 +92,7 @@ impl Leader {
         loop {
             // Another one is first each time: what is first may take all the room.
             self.places.rotate_left(1);
-            let answer = match connection.ask(VERSION, &request(&self.places)).await {
+            let answer = match connection.ask(VERSION, &request(&self.topic, &self.places)).await {
                 Ok(answer) => answer,
                 Err(cause) => return cause.into(),
             };
@@ -91,7 +103,7 @@ impl Leader {
     }
 
     async fn take(&mut self, answer: FetchResponse) -> Result<(), Cause> {
-        check(answer.error_code)?;
+        check(REQUEST, answer.error_code)?;
         for found in answer.responses.into_iter().flat_map(|topic| topic.partitions) {
             let Some(at) = self.places.iter().position(|place| place.partition == found.partition_index)
             else {
@@ -101,7 +113,7 @@ impl Leader {
                 self.go_to_the_oldest(at).await?;
                 continue;
             }
-            check(found.error_code)?;
+            check(REQUEST, found.error_code)?;
             self.read = true;
             self.hand_over(at, found).await?;
         }
@@ -111,7 +123,7 @@ impl Leader {
     async fn hand_over(&mut self, at: usize, found: PartitionData) -> Result<(), Cause> {
         let place = &mut self.places[at];
         let stable = found.last_stable_offset;
-        let mut part = part(place, found).map_err(Cause::Broken)?;
+        let mut part = part(&self.topic, place, found).map_err(Cause::Broken)?;
         part.end = part.next >= stable;
         let (next, end) = (part.next, part.end);
         if (next, end) != (place.next, place.end) {
@@ -125,13 +137,13 @@ impl Leader {
     /// What was next to read has been deleted.
     async fn go_to_the_oldest(&mut self, at: usize) -> Result<(), Cause> {
         let place = &mut self.places[at];
-        let first = self.cluster.ends(&place.topic, End::First).await?;
+        let first = self.cluster.ends(&self.topic, End::First).await?;
         let Some(oldest) = first.0.get(&place.partition).copied() else {
             return Err(Cause::Away("the oldest offset was not told".into()));
         };
         tracing::warn!(
             "{}/{} does not reach to {}: it is read on from its oldest record, {oldest}",
-            place.topic,
+            self.topic,
             place.partition,
             place.next
         );
@@ -140,17 +152,10 @@ impl Leader {
     }
 }
 
-fn check(code: i16) -> Result<(), Cause> {
-    match ResponseError::try_from_code(code) {
-        None => Ok(()),
-        Some(cause) => Err(Cause::Away(cause.to_string())),
-    }
-}
-
-fn part(place: &Place, found: PartitionData) -> Result<Part, KafkaError> {
+fn part(topic: &Arc<str>, place: &Place, found: PartitionData) -> Result<Part, KafkaError> {
     let aborted = found.aborted_transactions.unwrap_or_default();
     let sent = Sent {
-        topic: place.topic.clone(),
+        topic: topic.clone(),
         partition: place.partition,
         bytes: found.records.unwrap_or_default(),
         aborted: aborted.iter().map(|aborted| (aborted.first_offset, aborted.producer_id.0)).collect(),
@@ -158,7 +163,7 @@ fn part(place: &Place, found: PartitionData) -> Result<Part, KafkaError> {
     decode(sent, place.next)
 }
 
-fn request(places: &[Place]) -> FetchRequest {
+fn request(topic: &str, places: &[Place]) -> FetchRequest {
     let partition = |place: &Place| {
         FetchPartition::default()
             .with_partition(place.partition)
@@ -167,9 +172,8 @@ fn request(places: &[Place]) -> FetchRequest {
             .with_fetch_offset(place.next)
             .with_partition_max_bytes(PART_BYTES_MAX)
     };
-    let name = places.first().map(|place| place.topic.to_string()).unwrap_or_default();
     let topic = FetchTopic::default()
-        .with_topic(TopicName(StrBytes::from_string(name)))
+        .with_topic(TopicName(StrBytes::from_string(topic.to_owned())))
         .with_partitions(places.iter().map(partition).collect());
     FetchRequest::default()
         .with_replica_id(BrokerId(-1))
