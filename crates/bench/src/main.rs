@@ -61,6 +61,8 @@ enum Name {
     CassandraSink,
     PostgresSink,
     Scheduler,
+    /// A million tasks in a row, and the scheduler's memory; `--records` says how many; not one of `all`
+    Endurance,
     /// Loading many DAG files; `--records` says how many
     Dags,
     Path,
@@ -79,7 +81,7 @@ async fn main() -> ExitCode {
     let asked = Asked::parse();
     let names = match asked.name {
         Name::All => {
-            let alone = [Name::All, Name::Chaos, Name::SimulateScheduler];
+            let alone = [Name::All, Name::Chaos, Name::Endurance, Name::SimulateScheduler];
             Name::value_variants().iter().copied().filter(|name| !alone.contains(name)).collect()
         }
         one => vec![one],
@@ -108,6 +110,7 @@ async fn run(name: Name, asked: &Asked) -> anyhow::Result<Report> {
         Name::CassandraSink => cassandra_sink::run(folder, records(100_000)).await,
         Name::PostgresSink => postgres_sink::run(folder, records(1_000_000)).await,
         Name::Scheduler => scheduler::run(folder).await,
+        Name::Endurance => scheduler::endurance::run(folder, records(1_000_000)).await,
         Name::Dags => dags::run(folder, records(1_000)),
         Name::Path => path::run(folder).await,
         Name::Memory => memory::run(folder).await,

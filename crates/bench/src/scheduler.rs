@@ -6,6 +6,7 @@
 mod alone;
 mod backfill;
 mod dags;
+pub mod endurance;
 mod history;
 mod times;
 
