@@ -11,17 +11,38 @@ use std::time::Duration;
 /// Kills of the short form; `millrace bench chaos` makes more.
 const KILLS: usize = 20;
 const SEED: u64 = 1;
-/// A transaction that nobody ends is ended by the broker after ten seconds; it looks each second. The goal is 11 s; a busy machine
-/// adds some.
-const BLOCKED_MAX: Duration = Duration::from_secs(15);
+/// A transaction that nobody ends is ended by the broker after ten seconds (`kafka::transactional::OPEN_MAX`), of which a reader may have
+/// to wait eleven; the broker looks once a second (`transaction.abort.timed.out.transaction.cleanup.interval.ms`), and so may add one.
+const BLOCKED_MAX: Duration = Duration::from_secs(11 + 1);
+/// A reader that never waited for longer than this has met no open transaction.
+const BLOCKED_MIN: Duration = Duration::from_secs(1);
 
+/// How many kills are made.
+pub fn kills() -> usize {
+    std::env::var("MILLRACE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS)
+}
+
+/// Nothing lost, and all kinds of processes back in time.
 pub async fn killed_again_and_again(fleet: &Fleet) -> anyhow::Result<String> {
-    let kills = std::env::var("MILLRACE_KILLS").ok().and_then(|text| text.parse().ok()).unwrap_or(KILLS);
-    let outcome = chaos::on(fleet, kills, SEED, By::Console).await?;
-    // How fast is told beside its goal, and is no verdict: two busy cores would decide it. Who is not back within two minutes fails.
-    let told = outcome.to_string();
+    let outcome = chaos::on(fleet, kills(), SEED, By::Console).await?;
+    let (told, slow) = (outcome.to_string(), outcome.too_slow());
     clean(outcome.report)?;
+    if !slow.is_empty() {
+        bail!("{}\n{told}", slow.join("\n"));
+    }
     Ok(told)
+}
+
+/// Both workers are stopped in the middle of a transaction and nobody takes over: readers wait for the broker to end it, and no longer.
+pub async fn transactions_are_left_open(fleet: &Fleet) -> anyhow::Result<String> {
+    let (blocked, report) = scenes::workers_stopped_with_open_transactions(fleet).await?;
+    let report = clean(report)?;
+    if blocked < BLOCKED_MIN || blocked > BLOCKED_MAX {
+        bail!(
+            "readers waited {blocked:.1?}: more than {BLOCKED_MIN:?} and at most {BLOCKED_MAX:?} are right"
+        );
+    }
+    Ok(format!("readers waited {blocked:.1?} for the broker to end what was left open\n{report}"))
 }
 
 /// SIGTERM under load: each ends within 10 s with exit code 0, and nothing is lost.
