@@ -117,6 +117,13 @@ pub async fn run(fleet: &Fleet) -> anyhow::Result<()> {
     fleet.within(BACK_MAX, "a run ends", || run_ends(fleet, &key)).await
 }
 
+/// Triggers the DAG `look` once with this key, as somebody does who may not hear the answer.
+pub async fn trigger(fleet: &Fleet, key: &str) -> bool {
+    let url = format!("{}/api/v1/dags/look/runs", fleet.url("scheduler"));
+    let asked = fleet.http.post(url).json(&json!({ "idempotency_key": key })).send();
+    asked.await.is_ok_and(|answer| answer.status().is_success())
+}
+
 /// Triggers the DAG `look`, again and again with one key, until its run has ended well.
 async fn run_ends(fleet: &Fleet, key: &str) -> bool {
     let base = format!("{}/api/v1", fleet.url("scheduler"));

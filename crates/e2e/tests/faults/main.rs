@@ -43,7 +43,7 @@ fn story_max(name: &str) -> Duration {
 type Told<'a> = Pin<Box<dyn Future<Output = anyhow::Result<String>> + 'a>>;
 type Tell = for<'a> fn(&'a Fleet) -> Told<'a>;
 
-const STORIES: [(&str, Tell); 17] = [
+const STORIES: [(&str, Tell); 20] = [
     ("kills", |fleet| Box::pin(ours::killed_again_and_again(fleet))),
     ("term", |fleet| Box::pin(ours::asked_to_end_under_load(fleet))),
     ("zombie", |fleet| Box::pin(ours::a_worker_that_was_taken_for_gone(fleet))),
@@ -56,9 +56,12 @@ const STORIES: [(&str, Tell); 17] = [
     ("registry", |fleet| Box::pin(servers::the_registry_stands_still(fleet))),
     ("registry-unknown", |fleet| Box::pin(servers::a_new_schema_waits_for_the_registry(fleet))),
     ("commits", |fleet| Box::pin(network::commits_are_not_answered(fleet))),
+    ("hints", |fleet| Box::pin(network::hints_are_never_heard(fleet))),
+    ("cassandra-answers", |fleet| Box::pin(network::writes_to_cassandra_are_not_answered(fleet))),
     ("ends", |fleet| Box::pin(network::ends_of_transactions_are_late(fleet))),
     ("memory", |fleet| Box::pin(limits::a_worker_gets_no_more_memory(fleet))),
     ("room", |fleet| Box::pin(limits::a_broker_has_no_room(fleet))),
+    ("room-postgres", |fleet| Box::pin(limits::postgresql_has_no_room(fleet))),
     ("api", |fleet| Box::pin(api::every_user_of_an_api_that_misbehaves(fleet))),
     ("guards", |fleet| Box::pin(guards::each_guard_is_needed(fleet))),
 ];

@@ -4,9 +4,9 @@ use crate::{
     clean,
     scenes::{self, Zombie},
 };
-use anyhow::bail;
+use anyhow::{Context, bail};
 use e2e::{Fleet, REST_MAX, Story, chaos, evidence::By};
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 /// Kills of the short form; `millrace bench chaos` makes more.
 const KILLS: usize = 20;
@@ -52,6 +52,9 @@ pub async fn asked_to_end_under_load(fleet: &Fleet) -> anyhow::Result<String> {
     let mut longest = (Duration::ZERO, "");
     for name in chaos::KILLED {
         story.goes_on(100).await?;
+        if scenes::WORKERS.contains(&name) {
+            only_its_log(fleet, name)?;
+        }
         longest = longest.max((fleet.term(name).await?, name));
         fleet.start_one(name, "")?;
         fleet.ready(name).await?;
@@ -59,6 +62,32 @@ pub async fn asked_to_end_under_load(fleet: &Fleet) -> anyhow::Result<String> {
     let report = clean(story.check(By::Ours, REST_MAX).await?)?;
     Ok(format!("longest end: {:.1?}, {}\n{report}", longest.0, longest.1))
 }
+
+/// A worker has no state on disk: of all files it writes only its log. What the state folder loses is nothing of it, therefore.
+fn only_its_log(fleet: &Fleet, name: &str) -> anyhow::Result<()> {
+    let process = PathBuf::from(format!("/proc/{}", fleet.pid(name).context("it runs")?));
+    let mut logs = 0;
+    for entry in std::fs::read_dir(process.join("fd"))?.flatten() {
+        let Ok(file) = std::fs::read_link(entry.path()) else { continue };
+        let told =
+            std::fs::read_to_string(process.join("fdinfo").join(entry.file_name())).unwrap_or_default();
+        let flags = told.lines().find_map(|line| line.strip_prefix("flags:"));
+        let flags = flags.and_then(|octal| u32::from_str_radix(octal.trim(), 8).ok()).unwrap_or(0);
+        let is_written = flags & WRITE_FLAGS != 0 && file.is_absolute() && !file.starts_with("/dev");
+        match is_written {
+            true if file.ends_with(format!("{name}.log")) => logs += 1,
+            true => bail!("{name} writes to {}", file.display()),
+            false => {}
+        }
+    }
+    if logs == 0 {
+        bail!("{name} does not even write its log: nothing was looked at");
+    }
+    Ok(())
+}
+
+/// `O_WRONLY` and `O_RDWR`.
+const WRITE_FLAGS: u32 = 0o3;
 
 /// SIGSTOP until another worker has the slots, then SIGCONT: what the zombie had in hand is tried and refused.
 pub async fn a_worker_that_was_taken_for_gone(fleet: &Fleet) -> anyhow::Result<String> {
