@@ -1,11 +1,15 @@
 //! Limits that are reached: memory, and the size of files. Set from outside, on one running process.
 
 use crate::{clean, scenes::WORKERS};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use checker::load::Load;
 use e2e::{Fleet, REST_MAX, Signal, Story, evidence::By, runs};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use std::time::Duration;
+use std::{
+    os::unix::{fs::MetadataExt, process::CommandExt},
+    process::Command,
+    time::Duration,
+};
 
 /// Whoever may have no more of something asks for it within this.
 const MEETS_WITHIN: Duration = Duration::from_secs(60);
@@ -70,7 +74,7 @@ pub async fn postgresql_has_no_room(fleet: &Fleet) -> anyhow::Result<String> {
     let fault = async {
         let (pid, _) = fleet.server("postgres")?;
         for one in family(pid)? {
-            if let Err(cause) = limit(one, Resource::Fsize, ROOM_BYTES)
+            if let Err(cause) = no_room_as_its_owner(one)
                 && one == pid
             {
                 return Err(cause);
@@ -81,6 +85,18 @@ pub async fn postgresql_has_no_room(fleet: &Fleet) -> anyhow::Result<String> {
     runs::meanwhile(fleet, RUNS, fault).await?;
     story.goes_on(200).await?;
     clean(story.check(By::Ours, REST_MAX).await?)
+}
+
+/// [`limit`] of a process that belongs to another user, as PostgreSQL does: even root may not do that everywhere, its owner may.
+fn no_room_as_its_owner(pid: u32) -> anyhow::Result<()> {
+    let owner = std::fs::metadata(format!("/proc/{pid}"))?;
+    let mut command = Command::new("prlimit");
+    command.args(["--pid", &pid.to_string()]).arg(format!("--fsize={ROOM_BYTES}:{ROOM_BYTES}"));
+    let output = command.uid(owner.uid()).gid(owner.gid()).output().context("run prlimit")?;
+    if !output.status.success() {
+        bail!("limit the files of process {pid}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
 }
 
 /// Of a file. Whatever is written is longer already.
