@@ -15,6 +15,7 @@ pub async fn run(kills: usize, seed: u64) -> anyhow::Result<Report> {
     }
     let findings = outcome.report.findings.len();
     report.add_less("lost, doubled, stale, out of order", findings as f64, "findings", Some(0.0));
+    report.failed = findings > 0;
     report.note(format!("{} kills, seed {}: {}", outcome.kills, outcome.seed, outcome.report));
     Ok(report.done())
 }

@@ -86,17 +86,20 @@ async fn main() -> ExitCode {
         }
         one => vec![one],
     };
+    let mut failed = false;
     for name in names {
         match run(name, &asked).await {
-            Ok(report) if asked.json => println!("{}", report.to_json()),
-            Ok(report) => println!("{}", report.to_table()),
+            Ok(report) => {
+                println!("{}", if asked.json { report.to_json() } else { report.to_table() });
+                failed |= report.failed;
+            }
             Err(cause) => {
                 eprintln!("millrace bench: {cause:#}");
                 return ExitCode::FAILURE;
             }
         }
     }
-    ExitCode::SUCCESS
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 async fn run(name: Name, asked: &Asked) -> anyhow::Result<Report> {

@@ -10,6 +10,8 @@ pub struct Report {
     pub machine: Machine,
     /// Sentences that belong to the numbers.
     pub notes: Vec<String>,
+    /// Something is wrong, whatever the numbers are: the program says so with its exit code.
+    pub failed: bool,
 }
 
 /// One number.
@@ -39,7 +41,7 @@ pub struct Machine {
 
 impl Report {
     pub fn new(bench: &'static str) -> Self {
-        Self { bench, measures: vec![], machine: Machine::now(), notes: vec![] }
+        Self { bench, measures: vec![], machine: Machine::now(), notes: vec![], failed: false }
     }
 
     pub fn add(&mut self, what: impl Into<String>, value: f64, unit: &'static str, goal: Option<f64>) {

@@ -29,6 +29,28 @@ pub fn same(place: &str, expected: &BTreeSet<String>, there: &BTreeSet<String>) 
     lost.chain(phantom).collect()
 }
 
+/// What is in one place more or less often than in another, repeats counted.
+pub fn as_often(place: &str, before: &[String], after: &[String]) -> Vec<Finding> {
+    let count = |ids: &[String]| {
+        let mut times = BTreeMap::<String, usize>::new();
+        ids.iter().for_each(|id| *times.entry(id.clone()).or_default() += 1);
+        times
+    };
+    let (before, after) = (count(before), count(after));
+    let all: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let judge = |id: &String| {
+        let (expected, times) = (before.get(id).copied().unwrap_or(0), after.get(id).copied().unwrap_or(0));
+        let (id, place) = (id.clone(), place.to_owned());
+        match (expected, times) {
+            _ if times < expected => Some(Finding::Lost { id, place }),
+            (0, 1..) => Some(Finding::Phantom { id, place }),
+            _ if times > expected => Some(Finding::Doubled { id, place, times }),
+            _ => None,
+        }
+    };
+    all.into_iter().filter_map(judge).collect()
+}
+
 fn looked_at(ledger: &Ledger, evidence: &Evidence) -> BTreeMap<&'static str, u64> {
     let rows = evidence.tables.iter().map(|table| table.rows.len()).sum::<usize>();
     [

@@ -16,7 +16,7 @@ use std::{
 };
 
 /// What is killed in turn.
-pub const KILLED: [&str; 8] = [
+pub const KILLED: [&str; 9] = [
     "producer",
     "worker-1",
     "cassandra-sink",
@@ -25,6 +25,7 @@ pub const KILLED: [&str; 8] = [
     "scheduler",
     "worker-2",
     "coordinator",
+    "control-center",
 ];
 
 /// The goal: from kill to first new result, at most, on a quiet machine.
@@ -36,6 +37,9 @@ pub fn back_within(name: &str) -> Duration {
         _ => 10,
     })
 }
+
+/// A kill may take so many times its goal, once in a while: debug builds, beside servers, a load and perhaps a compiler on two cores.
+pub const SLOWER_MAX: u32 = 3;
 
 /// What came of it.
 pub struct Outcome {
@@ -81,6 +85,25 @@ pub async fn on(fleet: &Fleet, kills: usize, seed: u64, by: By) -> anyhow::Resul
     Ok(Outcome { kills, seed, recovered, report })
 }
 
+impl Outcome {
+    /// What took too long, all processes taken together: half of all recoveries keep their goal, and none takes [`SLOWER_MAX`] times that.
+    pub fn too_slow(&self) -> Vec<String> {
+        let all =
+            self.recovered.iter().flat_map(|(name, times)| times.iter().map(move |time| (*name, *time)));
+        let mut shares: Vec<(f64, &str, Duration)> = all
+            .map(|(name, time)| (time.as_secs_f64() / back_within(name).as_secs_f64(), name, time))
+            .collect();
+        shares.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let median = shares.get(shares.len().saturating_sub(1) / 2).filter(|(share, ..)| *share > 1.0);
+        let told = median
+            .map(|(share, ..)| format!("half of all recoveries took more than {share:.1} × their goal"));
+        let longest = shares.iter().filter(|(share, ..)| *share > f64::from(SLOWER_MAX)).map(|(share, name, time)| {
+            format!("{name} took {time:.1?} to its first new result, {share:.1} × its goal: at most {SLOWER_MAX} are allowed")
+        });
+        told.into_iter().chain(longest).collect()
+    }
+}
+
 /// The value that so many percent do not exceed.
 pub fn percentile(times: &[Duration], percent: usize) -> Duration {
     let mut sorted = times.to_vec();
@@ -108,6 +131,28 @@ impl fmt::Display for Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn recoveries_of_all_processes_are_judged_together_and_each_by_its_own_goal() {
+        let outcome = |times: &[(&'static str, u64)]| {
+            let mut recovered: BTreeMap<_, Vec<_>> = BTreeMap::new();
+            for (name, seconds) in times {
+                recovered.entry(*name).or_default().push(Duration::from_secs(*seconds));
+            }
+            Outcome { kills: times.len(), seed: 1, recovered, report: Report::default() }.too_slow().len()
+        };
+        let cases: [(&[_], usize); 6] = [
+            (&[], 0),
+            (&[("producer", 2), ("fetcher", 15), ("scheduler", 5)], 0),
+            (&[("producer", 1), ("worker-1", 30), ("scheduler", 5)], 0),
+            (&[("producer", 1), ("worker-1", 31), ("scheduler", 5)], 1),
+            (&[("producer", 3), ("worker-1", 11), ("scheduler", 5)], 1),
+            (&[("producer", 7), ("worker-1", 11), ("scheduler", 5)], 2),
+        ];
+        for (times, expected) in cases {
+            assert_eq!(outcome(times), expected, "{times:?}");
+        }
+    }
 
     #[test]
     fn a_percentile_is_a_time_that_was_measured() {

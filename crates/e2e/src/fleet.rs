@@ -43,7 +43,7 @@ impl Deref for Fleet {
 }
 
 /// Our processes: the name, and the program.
-pub const OURS: [(&str, &str); 9] = [
+pub const OURS: [(&str, &str); 10] = [
     ("users-api", "users-api"),
     ("producer", "producer"),
     ("fetcher", "fetcher"),
@@ -53,6 +53,7 @@ pub const OURS: [(&str, &str); 9] = [
     ("worker-2", "worker"),
     ("cassandra-sink", "cassandra-sink"),
     ("postgres-sink", "postgres-sink"),
+    ("control-center", "control-center"),
 ];
 
 /// What is ready later than this will not be, also on a machine that does other things.
@@ -215,6 +216,11 @@ impl Fleet {
     /// Prints what our processes have warned of last: of a story that failed, it is half the answer.
     pub fn show_logs(&self) {
         test_support::show_logs(&self.place.logs());
+    }
+
+    /// The places at which processes of ours have panicked so far: there should be none.
+    pub fn panics(&self) -> Vec<String> {
+        test_support::panics(&self.place.logs())
     }
 
     /// What a process has written to its log, over all its lives.

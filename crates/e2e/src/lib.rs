@@ -12,6 +12,7 @@ mod fleet;
 mod outside;
 mod places;
 pub mod probe;
+pub mod runs;
 mod story;
 
 pub use blocked::Blocked;

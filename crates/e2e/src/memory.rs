@@ -32,6 +32,11 @@ impl Memory {
         field(self.pid, "VmHWM:").saturating_sub(self.idle_kib) / 1024
     }
 
+    /// What it holds now, over what it held in the beginning, in MiB.
+    pub fn now_mib(&self) -> u64 {
+        field(self.pid, "VmRSS:").saturating_sub(self.idle_kib) / 1024
+    }
+
     /// Fails where it grew beyond the bound, or was restarted.
     pub fn assert_within(&self, mib: u64) {
         let grown = self.grown_mib();

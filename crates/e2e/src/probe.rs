@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 /// What does not come back within this has not come back.
 const BACK_MAX: Duration = Duration::from_secs(120);
+/// A page that takes longer is asked for again.
+const PAGE_MAX: Duration = Duration::from_secs(2);
 /// Enough keys for each partition, so for each slot.
 const PROBES: i64 = 12;
 
@@ -28,9 +30,30 @@ pub async fn first_result(fleet: &Fleet, name: &str, since: Instant) -> anyhow::
         }
         "scheduler" => fleet.within(BACK_MAX, "a run ends", || run_ends(fleet, &tag)).await?,
         "fetcher" => fleet.within(BACK_MAX, "a fetch ends", || fetched(fleet, "one")).await?,
-        other => fleet.ready(other).await?,
+        "coordinator" => decided(fleet, &tag).await?,
+        "control-center" => fleet.within(BACK_MAX, "a page shows a topic", || shows_a_topic(fleet)).await?,
+        other => bail!("nobody knows what a result of {other} is"),
     }
     Ok(since.elapsed())
+}
+
+/// Waits for a decision of the coordinator: a slot of no job is taken away.
+async fn decided(fleet: &Fleet, job: &str) -> anyhow::Result<()> {
+    sqlx::query("INSERT INTO slot (job, slot, version) VALUES ($1, 0, 'probe')")
+        .bind(job)
+        .execute(&fleet.millrace)
+        .await?;
+    let is_gone = || async {
+        let found = sqlx::query_scalar::<_, bool>("SELECT EXISTS (SELECT FROM slot WHERE job = $1)");
+        found.bind(job).fetch_one(&fleet.millrace).await.is_ok_and(|is_there| !is_there)
+    };
+    fleet.within(BACK_MAX, "the coordinator takes away a slot of no job", is_gone).await
+}
+
+async fn shows_a_topic(fleet: &Fleet) -> bool {
+    let asked = fleet.http.get(format!("{}/topics", fleet.url("control-center"))).timeout(PAGE_MAX).send();
+    let Ok(answer) = asked.await else { return false };
+    answer.text().await.is_ok_and(|page| page.contains("events_clean"))
 }
 
 fn probes(tag: &str) -> impl Iterator<Item = Event> + '_ {
@@ -92,6 +115,13 @@ pub async fn fetch(fleet: &Fleet, source: &str) -> anyhow::Result<Value> {
 pub async fn run(fleet: &Fleet) -> anyhow::Result<()> {
     let key = test_support::unique("run");
     fleet.within(BACK_MAX, "a run ends", || run_ends(fleet, &key)).await
+}
+
+/// Triggers the DAG `look` once with this key, as somebody does who may not hear the answer.
+pub async fn trigger(fleet: &Fleet, key: &str) -> bool {
+    let url = format!("{}/api/v1/dags/look/runs", fleet.url("scheduler"));
+    let asked = fleet.http.post(url).json(&json!({ "idempotency_key": key })).send();
+    asked.await.is_ok_and(|answer| answer.status().is_success())
 }
 
 /// Triggers the DAG `look`, again and again with one key, until its run has ended well.

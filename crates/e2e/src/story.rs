@@ -46,7 +46,7 @@ impl<'a> Story<'a> {
             writer: Arc::new(Writer::create(&ledger)?),
             ledger,
             from: Marks::now(outside).await?,
-            places: Places::watch(&outside.cluster, &FIRST.map(|(group, topic)| (group, topic))),
+            places: Places::watch(&outside.cluster, &[&FIRST[..], &THEN[..]].concat()),
             run,
             load: None,
         })

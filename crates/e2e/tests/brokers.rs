@@ -54,4 +54,5 @@ async fn nothing_is_lost_when_brokers_die_one_after_the_other() {
     let report = story.check(By::Console, REST_MAX).await.unwrap();
     say(&report.to_string());
     assert!(report.is_clean(), "{report}");
+    assert_eq!(fleet.panics(), [""; 0], "no process panicked");
 }

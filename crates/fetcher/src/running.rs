@@ -67,6 +67,8 @@ impl<'a> Running<'a> {
             match self.walk.step() {
                 Step::Ask(position) => self.ask(&position).await?,
                 Step::Confirm(position) => {
+                    let source = &self.source.name;
+                    tracing::info!(source, "the page is empty; trying again in {CONFIRM_AFTER:?}");
                     tokio::time::sleep(CONFIRM_AFTER).await;
                     self.ask(&position).await?;
                 }

@@ -48,7 +48,9 @@ pub fn records(layout: Layout, body: &[u8], records_max: usize) -> Result<Vec<&[
 fn elements(body: &[u8], most: usize) -> Result<Vec<&[u8]>, String> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let records = reader.deserialize_seq(First(most)).and_then(|records| reader.end().map(|()| records));
-    records.map_err(|cause| format!("the body is not a JSON array: {cause}"))
+    records.map_err(|cause| {
+        format!("the body is not a JSON array: {cause}: send it whole, [record, …], or one record a line")
+    })
 }
 
 struct First(usize);

@@ -44,7 +44,8 @@ fn encode(ready: &Ready, bytes: &[u8]) -> Result<Outgoing, String> {
     if bytes.len() > TEXT_BYTES_MAX {
         return Err(too_large(&format!("{} bytes as text", bytes.len()), TEXT_BYTES_MAX));
     }
-    let record = Json::parse(bytes).map_err(|cause| format!("the record is not JSON: {cause}"))?;
+    let record = Json::parse(bytes)
+        .map_err(|cause| format!("the record is not JSON: {cause}: send one JSON object"))?;
     let mut payload = Vec::with_capacity(bytes.len());
     payload.extend(frame::header(ready.schema_id));
     ready.codec.encode_json(&record, &mut payload).map_err(|refusal| refusal.to_string())?;

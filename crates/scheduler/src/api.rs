@@ -107,7 +107,7 @@ impl IntoResponse for Problem {
 type Answer = Result<Json<Value>, Problem>;
 
 fn missing(what: String) -> Problem {
-    Problem(Trouble(StatusCode::NOT_FOUND, format!("there is no {what}")))
+    Problem(Trouble(StatusCode::NOT_FOUND, format!("there is no {what}: correct the address")))
 }
 
 #[utoipa::path(get, path = "/api/v1/dags", responses((status = 200, description = "All DAGs that are published, with when each is looked at next, and what keeps an edit of its pipeline from being published")))]

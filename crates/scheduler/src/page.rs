@@ -58,7 +58,7 @@ pub struct Trouble(pub StatusCode, pub String);
 
 impl Trouble {
     fn missing(what: impl std::fmt::Display) -> Self {
-        Trouble(StatusCode::NOT_FOUND, format!("There is no {what}."))
+        Trouble(StatusCode::NOT_FOUND, format!("There is no {what}: correct the address."))
     }
 }
 

@@ -120,7 +120,7 @@ async fn explained(request: Request, next: Next) -> Response {
     let (parts, body) = answer.into_parts();
     let text = axum::body::to_bytes(body, SENTENCE_BYTES_MAX).await.unwrap_or_default();
     let text = String::from_utf8_lossy(&text).trim().to_owned();
-    let error = if text.is_empty() { sentence(parts.status, &method, &path) } else { text };
+    let error = sentence(parts.status, &method, &path, &text);
     let mut answer = problem(parts.status, error);
     for (name, value) in
         parts.headers.iter().filter(|(name, _)| [header::ALLOW, header::RETRY_AFTER].contains(name))
@@ -130,13 +130,19 @@ async fn explained(request: Request, next: Next) -> Response {
     answer
 }
 
-fn sentence(status: StatusCode, method: &Method, path: &str) -> String {
+/// The framework names at most the cause: what it is about and what to do is added.
+fn sentence(status: StatusCode, method: &Method, path: &str, cause: &str) -> String {
+    let cause = if cause.is_empty() { status.canonical_reason().unwrap_or("refused") } else { cause };
     match status {
         StatusCode::NOT_FOUND => format!("there is no {path} here: correct the address"),
         StatusCode::METHOD_NOT_ALLOWED => {
             format!("{path} does not take {method}: the header Allow says what it takes")
         }
-        other => other.to_string(),
+        StatusCode::PAYLOAD_TOO_LARGE => format!("{method} {path}: {cause}: send less in one request"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            format!("{method} {path}: {cause}: send another content-type or content-encoding")
+        }
+        _ => format!("{method} {path}: {cause}: correct the request"),
     }
 }
 

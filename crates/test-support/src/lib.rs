@@ -4,7 +4,7 @@
 
 mod own;
 
-pub use own::{OwnStack, copy_folder, show_logs};
+pub use own::{OwnStack, copy_folder, panics, show_logs};
 
 use serde::Deserialize;
 use std::{collections::BTreeMap, future::Future, path::PathBuf, time::Duration};

@@ -81,6 +81,11 @@ impl OwnStack {
         if status.success() { Ok(()) } else { Err(failed()) }
     }
 
+    /// Where processes panicked.
+    pub fn panics(&self) -> Vec<String> {
+        panics(&self.home.join("logs"))
+    }
+
     /// Prints the last warnings and errors of each process.
     pub fn show_logs(&self) {
         show_logs(&self.home.join("logs"));
@@ -96,6 +101,18 @@ pub fn show_logs(folder: &Path) {
         let name = entry.file_name();
         told.iter().rev().take(10).rev().for_each(|line| eprintln!("{}: {line}", name.display()));
     }
+}
+
+/// Where processes panicked, by the logs in a folder: the name of the log, and the line that says so.
+pub fn panics(folder: &Path) -> Vec<String> {
+    let mut found = vec![];
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let (text, name) = (fs::read(entry.path()).unwrap_or_default(), entry.file_name());
+        for line in String::from_utf8_lossy(&text).lines().filter(|line| line.contains("panicked at")) {
+            found.push(format!("{}: {line}", name.display()));
+        }
+    }
+    found
 }
 
 /// Copies a folder with all that is in it.

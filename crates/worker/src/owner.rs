@@ -31,7 +31,7 @@ impl Owner {
             .fetch_one(&self.pool);
         match tokio::time::timeout(ASK_MAX, asked).await {
             Ok(Ok(true)) => Ok(()),
-            Ok(Ok(false)) => Err(Failure::Fenced),
+            Ok(Ok(false)) => Err(Failure::TakenAway),
             Ok(Err(cause)) => {
                 Err(Failure::Again(format!("PostgreSQL can't tell whose slot this is: {cause}")))
             }

@@ -39,12 +39,8 @@ pub fn run(work: &Work, stop: &CancellationToken, progress: &Progress) {
         progress.set("starting", None);
         match go_on(work, stop, progress, &mut reused) {
             Ok(()) | Err(Failure::Stopped) => return,
-            Err(Failure::Fenced) => {
-                tracing::warn!(
-                    job = work.job.name,
-                    slot = work.number,
-                    "another worker has taken over this slot"
-                );
+            Err(ended @ (Failure::Fenced | Failure::TakenAway)) => {
+                tracing::warn!(job = work.job.name, slot = work.number, "{}", ended.sentence());
                 return;
             }
             Err(Failure::Again(reason)) => {
@@ -59,11 +55,25 @@ pub fn run(work: &Work, stop: &CancellationToken, progress: &Progress) {
 
 /// Why a slot can't go on as it is.
 pub enum Failure {
+    /// Kafka has refused what this worker wrote.
     Fenced,
+    /// It was given to somebody else before this worker wrote anything.
+    TakenAway,
     /// It was asked to end before it had begun.
     Stopped,
     /// To be begun anew.
     Again(String),
+}
+
+impl Failure {
+    fn sentence(&self) -> &str {
+        match self {
+            Self::Fenced => "another worker has taken over this slot: Kafka refused what this one wrote",
+            Self::TakenAway => "this slot was given to another worker before this one wrote anything",
+            Self::Stopped => "it is to end",
+            Self::Again(reason) => reason,
+        }
+    }
 }
 
 impl<E: std::error::Error> From<E> for Failure {
@@ -75,6 +85,14 @@ impl<E: std::error::Error> From<E> for Failure {
 fn transaction(cause: TransactionError) -> Failure {
     match cause {
         TransactionError::Fenced => Failure::Fenced,
+        TransactionError::Aborted(reason) => Failure::Again(reason),
+    }
+}
+
+/// Two workers that take an id at the same moment: who is refused has written nothing.
+fn before_any_write(cause: TransactionError) -> Failure {
+    match cause {
+        TransactionError::Fenced => Failure::TakenAway,
         TransactionError::Aborted(reason) => Failure::Again(reason),
     }
 }
@@ -95,7 +113,7 @@ fn go_on(
 ) -> Result<(), Failure> {
     let mut writer = match reused.take() {
         Some(writer) => writer,
-        None => Writer::new(work).map_err(transaction)?,
+        None => Writer::new(work).map_err(before_any_write)?,
     };
     let ended = write_on(work, stop, progress, &mut writer);
     // After a failure the writer's transaction may still end at the broker, some time. A new writer cannot be hit by that.

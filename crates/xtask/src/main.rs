@@ -64,7 +64,10 @@ async fn test(arguments: &[String]) -> anyhow::Result<()> {
         .process_group(0)
         .spawn()
         .context("run cargo test")?;
-    let tested = end_of(child).await;
+    let tested = end_of(child).await.and_then(|()| match stack.panics() {
+        none if none.is_empty() => Ok(()),
+        panics => bail!("processes of the stack panicked:\n{}", panics.join("\n")),
+    });
     eprintln!("xtask: the tests took {} s", started.elapsed().as_secs());
     if tested.is_err() {
         stack.show_logs();

@@ -201,3 +201,19 @@ fn ids_that_are_in_one_place_only_are_found() {
     );
     assert_eq!(same("there", &ids(&["a"]), &ids(&["a"])), []);
 }
+
+#[test]
+fn ids_that_are_there_more_or_less_often_are_found() {
+    let ids = |ids: &[&str]| ids.iter().map(|id| id.to_string()).collect::<Vec<_>>();
+    let (id, place) = (|id: &str| id.to_owned(), || "there".to_owned());
+    let found = as_often("there", &ids(&["a", "a", "b", "d"]), &ids(&["a", "b", "b", "c", "d"]));
+    assert_eq!(
+        found,
+        [
+            Finding::Lost { id: id("a"), place: place() },
+            Finding::Doubled { id: id("b"), place: place(), times: 2 },
+            Finding::Phantom { id: id("c"), place: place() }
+        ]
+    );
+    assert_eq!(as_often("there", &ids(&["a", "b", "a"]), &ids(&["b", "a", "a"])), []);
+}

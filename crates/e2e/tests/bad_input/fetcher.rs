@@ -1,9 +1,10 @@
 //! The fetcher's door: what an API may answer.
 
-use crate::{GROWTH_MIB_MAX, SCHEMA};
-use e2e::{Folder, Memory, World};
+use crate::{GROWTH_MIB_MAX, SCHEMA, assert_clear, letter_of};
+use e2e::{Folder, Letters, Memory, World};
 use serde_json::{Value, json};
 use std::{
+    collections::BTreeSet,
     io::Write,
     sync::{Arc, Mutex},
     time::Duration,
@@ -135,19 +136,24 @@ fn cases() -> Vec<(&'static str, Vec<u8>, Then, &'static str)> {
             "another host",
         ),
         ("a redirect to itself", page("302 Found", "Location: /\r\n", b""), close, "redirects more than"),
-        ("a redirect to a file", page("302 Found", "Location: file:///etc/passwd\r\n", b""), close, ""),
-        ("truncated gzip", zipped(&gzip(GOOD.as_bytes())[..15]), close, ""),
-        ("not gzip at all", zipped(b"plain"), close, ""),
+        (
+            "a redirect to a file",
+            page("302 Found", "Location: file:///etc/passwd\r\n", b""),
+            close,
+            "302 Found",
+        ),
+        ("truncated gzip", zipped(&gzip(GOOD.as_bytes())[..15]), close, "unexpected end of file"),
+        ("not gzip at all", zipped(b"plain"), close, "Invalid gzip header"),
         ("100 MB in 100 kB of gzip", zipped(&bomb), close, "larger than 1000000 bytes"),
         (
             "a body that is cut",
             [b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", GOOD.as_bytes()].concat(),
             close,
-            "",
+            "end of file before message length reached",
         ),
         ("a body larger than allowed", ok(vec![b' '; 2_000_000]), close, "larger than 1000000 bytes"),
         ("a million fields", ok(format!("{{{million}\"results\": []}}")), close, "larger than 1000000 bytes"),
-        ("a bad chunk", [&endless[..], b"zz\r\n"].concat(), close, ""),
+        ("a bad chunk", [&endless[..], b"zz\r\n"].concat(), close, "Invalid chunk size"),
         (
             "an endless body",
             endless.clone(),
@@ -164,11 +170,11 @@ fn cases() -> Vec<(&'static str, Vec<u8>, Then, &'static str)> {
             "endless headers",
             b"HTTP/1.1 200 OK\r\n".to_vec(),
             Then::Repeat(b"x: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n", Duration::ZERO),
-            "",
+            "timed out",
         ),
         ("silence", vec![], Then::Silence, "timed out"),
-        ("not HTTP", b"\x16\x03\x01hello".to_vec(), close, ""),
-        ("nobody there", vec![], close, ""),
+        ("not HTTP", b"\x16\x03\x01hello".to_vec(), close, "invalid HTTP version"),
+        ("nobody there", vec![], close, "connection closed"),
     ]
 }
 
@@ -227,6 +233,7 @@ async fn whatever_an_api_answers_is_told_and_the_next_good_page_passes() {
         if status != 502 || !told.contains(part) || !told.contains(&api.address) {
             wrong.push(format!("{name}: {status} {answer}"));
         }
+        assert_clear(name, told);
         api.says(ok(GOOD), Then::Close);
         let (status, answer) = fetch(&world, &folder.name).await;
         assert_eq!((status, &answer["delivered"]), (200, &json!(1)), "after {name}: {answer}");
@@ -258,4 +265,17 @@ async fn bad_records_of_a_good_page_are_in_the_dead_letters_and_stop_none() {
     })
     .await;
     assert_eq!((&answer["delivered"], &answer["rejected"]), (&json!(5), &json!(6)), "{answer}");
+    let letters = Letters::of(world.stack.address("kafka"), &format!("{}_people", folder.name));
+    let mut known = BTreeSet::new();
+    // What is no object has no fields, as the empty one.
+    for reason in [
+        "field \"id\": the record does not have it",
+        "field \"id\": the record does not have it",
+        "field \"id\": expected text, found null",
+        "field \"n\": expected a whole number of 64 bits, found \"x\"",
+        "field \"id\": expected text, found an array",
+        "the record has ",
+    ] {
+        letter_of(&letters, reason, &mut known).await;
+    }
 }

@@ -10,8 +10,9 @@ mod rest;
 mod slow;
 mod topic;
 
-use e2e::{Folder, World};
+use e2e::{Folder, Letters, World};
 use serde_json::json;
+use std::collections::BTreeSet;
 use test_support::{eventually, unique};
 
 /// Over what a process held before.
@@ -77,6 +78,54 @@ async fn first_good(world: &World, stream: &str) -> String {
     })
     .await;
     id
+}
+
+/// What an answer is about; one of them is in each.
+const THINGS: [&str; 9] = [
+    "record",
+    "the body",
+    "field \"",
+    "stream",
+    "source",
+    "POST /",
+    "GET /",
+    "there is no ",
+    "idempotency_key",
+];
+/// What to do now; one of them is in each.
+const STEPS: [&str; 14] = [
+    "expected",
+    "send ",
+    "correct",
+    "Correct",
+    "declare ",
+    "leave ",
+    "give ",
+    "change `",
+    "Is it ",
+    "Open this",
+    "says what it takes",
+    "add it",
+    "Add ",
+    "write ",
+];
+
+/// What a door answers its caller names the thing, and says what to do now.
+fn assert_clear(about: &str, told: &str) {
+    let holds = |parts: &[&str]| parts.iter().any(|part| told.to_lowercase().contains(&part.to_lowercase()));
+    assert!(holds(&THINGS), "{about}: it names no thing: {told}");
+    assert!(holds(&STEPS), "{about}: it says no next step: {told}");
+}
+
+/// The place of the dead letter of this reason that is not in `known`; it is then.
+async fn letter_of(letters: &Letters, reason: &'static str, known: &mut BTreeSet<(i32, i64)>) {
+    let seen = known.clone();
+    let is_new = move |letter: &kafka::Record| {
+        let says = letter.header("reason").is_some_and(|told| told.contains(reason));
+        says && !seen.contains(&(letter.partition, letter.offset))
+    };
+    let found = letters.find(reason, is_new).await;
+    known.insert((found.partition, found.offset));
 }
 
 /// The next good record passes.

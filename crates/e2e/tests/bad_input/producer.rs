@@ -1,7 +1,7 @@
 //! The producer's door.
 
-use crate::{GROWTH_MIB_MAX, doors, first_good, good, passes};
-use e2e::{Letters, Memory, World};
+use crate::{GROWTH_MIB_MAX, SCHEMA, assert_clear, doors, first_good, good, passes};
+use e2e::{Folder, Letters, Memory, World};
 use serde_json::Value;
 use std::io::Write;
 use test_support::eventually;
@@ -93,7 +93,7 @@ fn bodies() -> Vec<Case> {
         ("not zstd at all", ZSTD, b"plain".to_vec(), 400, "the body can't be read"),
         ("10 MB of gzip that are 10 GB", GZIP, gzip_bomb(), 413, "more than 16777216 bytes"),
         ("320 kB of zstd that are 10 GB", ZSTD, zstd_bomb(80_000), 413, "more than 16777216 bytes"),
-        ("an unknown encoding", &[("content-encoding", "br")], b"x".to_vec(), 415, ""),
+        ("an unknown encoding", &[("content-encoding", "br")], b"x".to_vec(), 415, "content-encoding"),
     ]
 }
 
@@ -152,6 +152,7 @@ async fn bad_records_and_bodies_get_a_reason_and_the_next_good_record_passes() {
         let (found, answer) = post(&world, &format!("{stream}/records"), headers, body).await;
         let told = told(&answer);
         assert!(found == status && told.contains(part) && !told.is_empty(), "{name}: {found} {told}");
+        assert_clear(name, &told);
         assert!(told.len() < 10_000, "{name}: a reason of {} bytes", told.len());
         passes(&world, &stream, name).await;
     }
@@ -164,6 +165,7 @@ async fn what_is_asked_for_deadletter_is_there_with_its_reason() {
     let stream = format!("{}_raw", doors.name);
     first_good(&world, &stream).await;
     let letters = Letters::of(world.stack.address("kafka"), &stream);
+    let memory = Memory::of("producer");
     for (name, _, body, _, part) in records() {
         // Marked, so that it is this one that is found; a line, whatever was in it.
         let (status, answer) =
@@ -183,6 +185,32 @@ async fn what_is_asked_for_deadletter_is_there_with_its_reason() {
         );
     }
     passes(&world, &stream, "all of them").await;
+    memory.assert_within(GROWTH_MIB_MAX);
+}
+
+#[tokio::test]
+async fn a_schema_that_readers_of_the_old_one_lack_is_refused_with_its_reason_and_taken_back_records_pass() {
+    let definition = "[streams.{p}_raw]\nschema = \"n.avsc\"\nkey = [\"id\"]\npartitions = 1\n";
+    let (world, folder) =
+        (World::running(), Folder::add(&[("n.avsc", SCHEMA), ("pipeline.toml", definition)]));
+    let stream = format!("{}_raw", folder.name);
+    first_good(&world, &stream).await;
+    // Old records do not have it, and nothing says what it is then.
+    let more = r#""fields":[{"name":"new","type":"string"},"#;
+    folder.write("n.avsc", &SCHEMA.replace(r#""fields":["#, more));
+    let refused = eventually("the schema is refused", || async {
+        let (status, answer) = world.send(&stream, &good("x"), "").await;
+        (status == 409).then(|| told(&answer))
+    })
+    .await;
+    let parts = [&format!("\"{stream}\""), "new", "Add new fields with a default, or use a new stream"];
+    assert!(parts.iter().all(|part| refused.contains(part)), "{refused}");
+    assert_clear("an incompatible schema", &refused);
+    folder.write("n.avsc", SCHEMA);
+    eventually("a good record passes again", || async {
+        (world.send(&stream, &good("x"), "").await.0 == 200).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -194,7 +222,7 @@ async fn wrong_addresses_and_methods_are_told() {
     let paths = [
         (format!("{unknown}/records"), 404, "declare it under"),
         ("..%2f..%2fetc%2fpasswd/records".into(), 404, "no pipeline declares a stream"),
-        ("%2e%2e/records".into(), 404, ""),
+        ("%2e%2e/records".into(), 404, "there is no /v1/records here"),
         (format!("{stream}%00/records"), 404, "no pipeline declares a stream"),
         ("%ff%fe/records".into(), 400, "UTF-8"),
         (format!("{stream}/nothing"), 404, "there is no"),
@@ -205,7 +233,8 @@ async fn wrong_addresses_and_methods_are_told() {
     for (path, status, part) in paths {
         let (found, answer) = post(&world, &path, &[], good("x").into_bytes()).await;
         let told = told(&answer);
-        assert!(found == status && told.contains(part) && !told.is_empty(), "{path}: {found} {told}");
+        assert!(found == status && told.contains(part), "{path}: {found} {told}");
+        assert_clear(&path, &told);
     }
     let answer = world.get("producer", &format!("/v1/streams/{stream}/records")).await;
     assert!(answer["error"].as_str().unwrap().contains("does not take GET"), "{answer}");

@@ -1,6 +1,7 @@
 //! The scheduler's REST, and the fetcher's.
 
-use e2e::World;
+use crate::{GROWTH_MIB_MAX, assert_clear};
+use e2e::{Memory, World};
 use serde_json::Value;
 
 async fn ask(
@@ -30,6 +31,7 @@ type Case<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str, u16, &'a s
 #[tokio::test]
 async fn the_scheduler_says_what_is_wrong_with_a_request() {
     let world = World::running();
+    let memory = Memory::of("scheduler");
     let deep = "[".repeat(10_000);
     let large = format!("{{\"idempotency_key\": \"{}\"}}", "k".repeat(3_000_000));
     let long = format!("{{\"idempotency_key\": \"{}\"}}", "k".repeat(300_000));
@@ -41,7 +43,7 @@ async fn the_scheduler_says_what_is_wrong_with_a_request() {
         ("POST", trigger, JSON, "{\"nope\": 1}", 422, "unknown field `nope`"),
         ("POST", trigger, JSON, "{\"conf\": \"{{ 7 * 7 }}\"}", 422, "unknown field `conf`"),
         ("POST", trigger, JSON, &deep, 422, "expected a string"),
-        ("POST", trigger, JSON, &large, 413, "length limit"),
+        ("POST", trigger, JSON, &large, 413, "send less in one request"),
         ("POST", trigger, JSON, &long, 400, "idempotency_key"),
         ("POST", trigger, JSON, "{\"idempotency_key\": \"a\\u0000b\"}", 400, "idempotency_key"),
         ("POST", trigger, &[("content-type", "text/html")], "<html>", 415, "application/json"),
@@ -68,6 +70,7 @@ async fn the_scheduler_says_what_is_wrong_with_a_request() {
         let (found, told) = ask(&world, "scheduler", method, path, headers, body).await;
         let shown: String = body.chars().take(60).collect();
         assert!(found == status && told.contains(part), "{method} {path} {shown}: {found} {told}");
+        assert_clear(&format!("{method} {path} {shown}"), &told);
         assert!(!told.to_lowercase().contains("panic") && told.len() < 2_000, "{told}");
     }
     let (status, _) = ask(&world, "scheduler", "GET", "/api/v1/dags", &[], "").await;
@@ -75,6 +78,7 @@ async fn the_scheduler_says_what_is_wrong_with_a_request() {
     let (status, told) =
         ask(&world, "scheduler", "GET", "/api/v1/dags", &[("host", "evil.example")], "").await;
     assert!(status == 403 && told.contains("is not a name of this server"), "{told}");
+    memory.assert_within(GROWTH_MIB_MAX);
 }
 
 #[tokio::test]
@@ -93,5 +97,6 @@ async fn the_fetcher_says_what_is_wrong_with_a_request() {
     for (path, body, status, part) in cases {
         let (found, told) = ask(&world, "fetcher", "POST", path, JSON, body).await;
         assert!(found == status && told.contains(part), "{path} {body}: {found} {told}");
+        assert_clear(path, &told);
     }
 }

@@ -53,19 +53,59 @@ fn cases(id: u32, other: u32) -> Vec<Case> {
             "987654321",
             "987654321",
         ),
-        all("another record's schema", [&frame::header(other)[..], &[2]].concat(), "cannot be read as", ""),
-        all("no body", framed(&[]), "", avro_says),
-        all("half a body", framed(&whole[..whole.len() / 2]), "", avro_says),
-        all("a body and more", framed(&[&whole[..], b"more"].concat()), "", "4 bytes are left over"),
+        all(
+            "another record's schema",
+            [&frame::header(other)[..], &[2]].concat(),
+            "cannot be read as",
+            "Missing field in record",
+        ),
+        all("no body", framed(&[]), "field id: the message is truncated", avro_says),
+        all(
+            "half a body",
+            framed(&whole[..whole.len() / 2]),
+            "field text: the message is truncated",
+            avro_says,
+        ),
+        all(
+            "a body and more",
+            framed(&[&whole[..], b"more"].concat()),
+            "4 bytes follow",
+            "4 bytes are left over",
+        ),
         // id "x", n 1, then the union's index.
-        all("a bad union index", framed(&[2, b'x', 2, 4, 0]), "", ""),
-        all("a negative union index", framed(&[2, b'x', 2, 1, 0]), "", ""),
-        all("invalid UTF-8", framed(&[2, 0xff, 2, 0, 0]), "", ""),
-        all("a text of 2^40 bytes", framed(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x40, b'x']), "", ""),
-        all("a text of -1 bytes", framed(&[1, b'x', 2, 0, 0]), "", ""),
-        all("a number that does not end", framed(&[0xff; 40]), "", ""),
+        all(
+            "a bad union index",
+            framed(&[2, b'x', 2, 4, 0]),
+            "field text: 2 is not an index",
+            "Union index 2",
+        ),
+        all(
+            "a negative union index",
+            framed(&[2, b'x', 2, 1, 0]),
+            "field text: -1 is not an index",
+            "i64 to usize: -1",
+        ),
+        all("invalid UTF-8", framed(&[2, 0xff, 2, 0, 0]), "field id: a string is not UTF-8", "Invalid utf-8"),
+        all(
+            "a text of 2^40 bytes",
+            framed(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x40, b'x']),
+            "1099511627776 bytes expected",
+            "allocate 1099511627776 bytes",
+        ),
+        all(
+            "a text of -1 bytes",
+            framed(&[1, b'x', 2, 0, 0]),
+            "field id: -1 is not a length",
+            "i64 to usize: -1",
+        ),
+        all(
+            "a number that does not end",
+            framed(&[0xff; 40]),
+            "field id: a number is longer than ten bytes",
+            "Overflow",
+        ),
         // Its letter, with headers, is larger than a topic takes that says nothing.
-        all("a mebibyte of noise", framed(&incompressible(1_047_800)), "", ""),
+        all("a mebibyte of noise", framed(&incompressible(1_047_800)), "field id: ", avro_says),
         Case {
             cassandra: None,
             postgres: None,
@@ -109,6 +149,8 @@ fn cases(id: u32, other: u32) -> Vec<Case> {
             .only_cassandra("Key may not be empty"),
         Case {
             job: None,
+            cassandra: Some("Key length of 70000 is longer than maximum of 65535"),
+            postgres: Some("maximum size is 8191"),
             ..all("a key of 70,000 bytes", avro(json!({"id": noise(70_000), "n": 1, "at": 0})), "", "")
         },
     ]
@@ -197,7 +239,7 @@ async fn a_job_buries_what_it_cannot_read_and_goes_on() {
             let (name, payload) = (case.name, case.payload.clone());
             let letter = letters.find(name, move |letter| letter.header(RECORD_ID) == Some(name)).await;
             let told = letter.header("reason").unwrap();
-            assert!(told.contains(reason) && told.len() > 5, "{name}: {told}");
+            assert!(!reason.is_empty() && told.contains(reason), "{name}: {told}");
             assert_eq!(letter.header("stage"), Some("job"), "{name}");
             assert_eq!(letter.payload.map(|bytes| bytes.to_vec()), payload, "{name}");
         }
@@ -226,7 +268,7 @@ async fn sinks_bury_what_cannot_be_a_row_and_go_on() {
                 })
                 .await;
             let told = letter.header("reason").unwrap();
-            assert!(told.contains(reason) && told.len() > 5, "{name}: {told}");
+            assert!(!reason.is_empty() && told.contains(reason), "{name}: {told}");
             assert_eq!(letter.payload.map(|bytes| bytes.to_vec()), case.payload, "{name}");
         }
     }

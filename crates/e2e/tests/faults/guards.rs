@@ -55,7 +55,7 @@ async fn scene(fleet: &Fleet, of: &str, breaks: &str) -> anyhow::Result<Report> 
 }
 
 /// Scenes that another story, or another guard, has told with all guards already.
-const TOLD_BEFORE: [&str; 4] = ["no-fence", "no-recycle", "offset-minus-one", "no-flush-on-stop"];
+const TOLD_BEFORE: [&str; 3] = ["no-fence", "no-recycle", "offset-minus-one"];
 
 pub async fn each_guard_is_needed(fleet: &Fleet) -> anyhow::Result<String> {
     let asked = std::env::var("MILLRACE_GUARDS").unwrap_or_default();

@@ -2,9 +2,9 @@
 
 use crate::{clean, scenes::WORKERS, servers::Markers};
 use anyhow::bail;
-use e2e::{Fleet, REST_MAX, Story, evidence::By, probe};
+use e2e::{Fleet, REST_MAX, Story, evidence::By, probe, runs};
 use fault_proxy::{Action, Fired, Matches, Protocol, Proxy, Rule, kafka, postgres};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A fault that was ordered fires within this: commits come many times a second.
 const FIRES_WITHIN: Duration = Duration::from_secs(30);
@@ -34,37 +34,110 @@ pub async fn commits_are_not_answered(fleet: &Fleet) -> anyhow::Result<String> {
     // The connection stays, and says nothing any more.
     let swallowed = Rule { matches: commit(), action: Action::SwallowAnswer, times: 2 };
     fires(fleet, "a commit of the sink is not answered", &analytics.rule(swallowed), 2).await?;
-    let runs = runs_in_spite_of(fleet, &metadata).await?;
+    let runs = [
+        runs_in_spite_of(fleet, &metadata, Action::CutBeforeAnswer, 5).await?,
+        runs_in_spite_of(fleet, &metadata, Action::SwallowAnswer, 2).await?,
+    ];
+    let once = asked_twice(fleet, &metadata).await?;
     story.goes_on(100).await?;
     let report = story.check(By::Ours, REST_MAX).await?;
+    let no_key: [(&str, &str); 2] =
+        [("MILLRACE_POSTGRES_URL", &url(&metadata, "millrace")), ("MILLRACE_TEST_BREAK", "no-run-key")];
+    fleet.restart_with(&["scheduler"], &no_key).await?;
+    let without = asked_twice(fleet, &metadata).await?;
     fleet.restart_with(&["postgres-sink", "scheduler"], &[]).await?;
-    Ok(format!("12 commits of the sink unanswered, {runs}\n{}", clean(report)?))
+    if once != 1 || without < 2 {
+        bail!(
+            "a key that was given twice made {once} runs, without its guard {without}: 1 and more are right"
+        );
+    }
+    let runs = runs.join(", ");
+    Ok(format!(
+        "12 commits of the sink unanswered; of the scheduler {runs}; a key given twice made 1 run, {without} without no-run-key\n{}",
+        clean(report)?
+    ))
 }
 
 /// Each trigger makes one run, which ends well, although the scheduler does not hear of what it has committed.
-async fn runs_in_spite_of(fleet: &Fleet, metadata: &Proxy) -> anyhow::Result<String> {
-    const RUNS: i64 = 5;
-    let began: i64 = count_runs(fleet).await?;
+async fn runs_in_spite_of(
+    fleet: &Fleet,
+    metadata: &Proxy,
+    action: Action,
+    runs: i64,
+) -> anyhow::Result<String> {
+    let began = runs::count(fleet).await?;
     let mut unheard = 0;
-    for _ in 0..RUNS {
-        let rule = Rule { matches: Matches::text("COMMIT"), action: Action::CutBeforeAnswer, times: 2 };
-        let fault = metadata.rule(rule);
+    for _ in 0..runs {
+        let fault = metadata.rule(Rule { matches: Matches::text("COMMIT"), action, times: 2 });
         probe::run(fleet).await?;
         unheard += fault.count();
         metadata.heal();
     }
-    let made = count_runs(fleet).await? - began;
-    if made != RUNS {
-        bail!("{RUNS} triggers made {made} runs");
+    let made = runs::count(fleet).await? - began;
+    if made != runs {
+        bail!("{runs} triggers made {made} runs");
     }
     if unheard == 0 {
-        bail!("no COMMIT of the scheduler was cut off: the fault has hit none");
+        bail!("no COMMIT of the scheduler met {action:?}: the fault has hit none");
     }
-    Ok(format!("{unheard} of the scheduler; {RUNS} triggers made {made} runs"))
+    Ok(format!("{unheard} met {action:?}, {runs} triggers made {made} runs"))
 }
 
-async fn count_runs(fleet: &Fleet) -> anyhow::Result<i64> {
-    Ok(sqlx::query_scalar("SELECT count(*) FROM run WHERE dag = 'look'").fetch_one(&fleet.millrace).await?)
+/// The answer of a COMMIT is lost, so who triggers does it again with the same key. Answers how many runs that made.
+async fn asked_twice(fleet: &Fleet, metadata: &Proxy) -> anyhow::Result<i64> {
+    let (began, key) = (runs::count(fleet).await?, test_support::unique("twice"));
+    let lost = metadata.rule(Rule::once(Matches::text("COMMIT"), Action::CutBeforeAnswer));
+    probe::trigger(fleet, &key).await;
+    fires(fleet, "a COMMIT is cut off", &lost, 1).await?;
+    metadata.heal();
+    let again = || probe::trigger(fleet, &key);
+    fleet.within(FIRES_WITHIN, "the second trigger is answered", again).await?;
+    Ok(runs::count(fleet).await? - began)
+}
+
+/// Cassandra writes and is not heard: cut off, and silent. Rows are there, each with its newest event.
+pub async fn writes_to_cassandra_are_not_answered(fleet: &Fleet) -> anyhow::Result<String> {
+    let proxy = Proxy::start(&fleet.address("cassandra"), Protocol::Cql).await?;
+    fleet.restart_with(&["cassandra-sink"], &[("MILLRACE_CASSANDRA_HOSTS", &proxy.address())]).await?;
+    let mut story = Story::begin(fleet, "unheard").await?;
+    story.load(story.events());
+    story.goes_on(100).await?;
+    // What holds the load's rows is a write.
+    let write = || Matches::text(&story.run);
+    for (what, action, times) in [
+        ("a write to Cassandra is done and cut off", Action::CutBeforeAnswer, 3),
+        ("a write to Cassandra is not answered", Action::SwallowAnswer, 5),
+    ] {
+        fires(fleet, what, &proxy.rule(Rule { matches: write(), action, times }), times).await?;
+        story.goes_on(100).await?;
+    }
+    let report = story.check(By::Ours, REST_MAX).await?;
+    fleet.restart_with(&["cassandra-sink"], &[]).await?;
+    Ok(format!("8 writes done and not answered\n{}", clean(report)?))
+}
+
+/// A run that nobody hints at ends by the next look of a scheduler: it looks every few seconds.
+const WITHOUT_HINTS_MAX: Duration = Duration::from_secs(12);
+
+/// The connection that listens is there and says nothing, so no hint ever arrives.
+pub async fn hints_are_never_heard(fleet: &Fleet) -> anyhow::Result<String> {
+    let proxy = Proxy::start(&fleet.address("postgres"), Protocol::Postgres).await?;
+    let deaf = proxy.rule(Rule::always(Matches::text("LISTEN"), Action::SwallowAnswer));
+    let url = format!("postgres://{}@{}/millrace", servers::POSTGRES_USER, proxy.address());
+    fleet.restart_with(&["scheduler"], &[("MILLRACE_POSTGRES_URL", &url)]).await?;
+    fires(fleet, "LISTEN is not answered", &deaf, 1).await?;
+    let mut longest = Duration::ZERO;
+    for _ in 0..3 {
+        let triggered = Instant::now();
+        probe::run(fleet).await?;
+        longest = longest.max(triggered.elapsed());
+    }
+    let unheard = deaf.count();
+    fleet.restart_with(&["scheduler"], &[]).await?;
+    if longest > WITHOUT_HINTS_MAX {
+        bail!("without hints a run took {longest:.1?}, at most {WITHOUT_HINTS_MAX:?} are allowed");
+    }
+    Ok(format!("{unheard} times LISTEN was not answered; the longest of 3 runs took {longest:.1?}"))
 }
 
 /// The request that ends a transaction is late, later than its sender waits, or does its work and is not answered.

@@ -3,6 +3,8 @@
 use anyhow::{Context, bail};
 use checker::{Finding, Report, load::Load};
 use e2e::{Blocked, Fleet, REST_MAX, Signal, Story, evidence::By, probe};
+use fault_proxy::{Action, Matches, Protocol, Proxy, Rule};
+use kafka::cluster::End;
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
@@ -104,7 +106,8 @@ pub async fn workers_killed(fleet: &Fleet, breaks: &str) -> anyhow::Result<Repor
     story.check(By::Ours, REST_MAX).await
 }
 
-const TAKEN_OVER: &str = "another worker has taken over this slot";
+/// What a worker says of a write of its own that Kafka has refused, and of nothing else.
+const REFUSED: &str = "Kafka refused what this one wrote";
 
 /// What a zombie did.
 pub struct Zombie {
@@ -125,9 +128,9 @@ pub async fn zombie(fleet: &Fleet, breaks: &str) -> anyhow::Result<Zombie> {
     story.goes_on(400).await?;
     let zombie = owner(fleet).await?;
     let zombie = *WORKERS.iter().find(|worker| **worker == zombie).context("a worker of ours")?;
-    let refused = || fleet.log(zombie).matches(TAKEN_OVER).count();
+    let refused = || fleet.log(zombie).matches(REFUSED).count();
     let before = refused();
-    let blocked = Blocked::watch(&fleet.cluster, &["events_clean", "event_counts"]);
+    let blocked = Blocked::watch(&fleet.cluster, &OUTPUTS);
     fleet.signal(zombie, Signal::STOP)?;
     let stopped = Instant::now();
     let moved = fleet
@@ -148,6 +151,50 @@ pub async fn zombie(fleet: &Fleet, breaks: &str) -> anyhow::Result<Zombie> {
     Ok(Zombie { refused: refused() - before, taken_over, blocked, report })
 }
 
+/// A transaction that is open for so long is nobody's any more.
+const LEFT_OPEN: Duration = Duration::from_secs(30);
+
+/// Both workers are stopped in the middle of a transaction, so that nobody takes over: the broker alone ends it. Answers how long readers
+/// waited.
+pub async fn workers_stopped_with_open_transactions(fleet: &Fleet) -> anyhow::Result<(Duration, Report)> {
+    let proxy = Proxy::start(fleet.cluster.bootstrap(), Protocol::Kafka).await?;
+    fleet.restart_with(&WORKERS, &[("MILLRACE_KAFKA_BOOTSTRAP", &proxy.address())]).await?;
+    let mut story = Story::begin(fleet, "open").await?;
+    story.load(story.events());
+    story.goes_on(200).await?;
+    let blocked = Blocked::watch(&fleet.cluster, &OUTPUTS);
+    let lost = proxy.rule(Rule::always(Matches::kind(fault_proxy::kafka::END_TXN), Action::Drop));
+    let told = async {
+        fleet.within(LEFT_OPEN, "the end of a transaction is lost", || async { lost.count() > 0 }).await?;
+        for worker in WORKERS {
+            fleet.signal(worker, Signal::STOP)?;
+        }
+        fleet.within(LEFT_OPEN, "the broker ends what was left open", || nothing_is_open(fleet)).await
+    };
+    let told = told.await;
+    let blocked = blocked.end().await;
+    proxy.heal();
+    for worker in WORKERS {
+        fleet.kill(worker)?;
+        fleet.start_one(worker, "")?;
+    }
+    told?;
+    Ok((blocked, story.check(By::Ours, REST_MAX).await?))
+}
+
+/// What the jobs write.
+const OUTPUTS: [&str; 2] = ["events_clean", "event_counts"];
+
+/// Readers of committed records see all that is written.
+async fn nothing_is_open(fleet: &Fleet) -> bool {
+    let is_read = |topic| async move {
+        let written = fleet.cluster.ends(topic, End::Written).await?;
+        Ok::<_, kafka::KafkaError>(written == fleet.cluster.ends(topic, End::Stable).await?)
+    };
+    let [clean, counts] = OUTPUTS.map(is_read);
+    clean.await.unwrap_or(false) && counts.await.unwrap_or(false)
+}
+
 /// Which worker runs the first slot of the job, as the workers themselves say.
 async fn owner(fleet: &Fleet) -> anyhow::Result<String> {
     let question = "SELECT worker FROM slot WHERE job = 'clean' AND slot = 0 AND state = 'running'";
@@ -165,8 +212,9 @@ pub async fn a_batch_full_of_one_key(fleet: &Fleet, breaks: &str) -> anyhow::Res
     Ok(report)
 }
 
-/// Who never goes on again has not by then.
-const NO_REST: Duration = Duration::from_secs(15);
+/// A slot whose place stood still for so long, with records behind it and the broker well, does not go on. With its guard it is at work
+/// again after some seconds.
+const STANDS_STILL: Duration = Duration::from_secs(15);
 /// Longer than a request of a transaction may take.
 pub const STILL: Duration = Duration::from_secs(12);
 
@@ -202,9 +250,33 @@ async fn stand_still_under_load(
     tokio::time::sleep(still).await;
     fleet.signal_server("kafka", Signal::CONT)?;
     story.goes_on(200).await?;
-    let rest_max = if breaks.is_empty() { REST_MAX } else { NO_REST };
-    let report = story.check(By::Ours, rest_max).await?;
+    if breaks.is_empty() {
+        let report = story.check(By::Ours, REST_MAX).await?;
+        return Ok((told() != before, report));
+    }
+    story.end_load().await?;
+    let stood = stands_still(fleet).await?;
+    let report = story.check(By::Ours, Duration::ZERO).await?;
+    if told() != before && !stood {
+        bail!("without the guard every slot went on: {report}");
+    }
     Ok((told() != before, report))
+}
+
+/// Whether there is a partition of which the job has not read the end, and reads nothing.
+async fn stands_still(fleet: &Fleet) -> anyhow::Result<bool> {
+    let ends = fleet.cluster.ends("events", End::Stable).await?;
+    let places = || async {
+        let committed = fleet.cluster.committed("job.clean").await?.remove("events");
+        anyhow::Ok(committed.unwrap_or_default().0)
+    };
+    let before = places().await?;
+    tokio::time::sleep(STANDS_STILL).await;
+    let now = places().await?;
+    Ok(ends.0.iter().any(|(partition, end)| {
+        let (was, is) = (before.get(partition).copied(), now.get(partition).copied());
+        was == is && is.unwrap_or(0) < *end
+    }))
 }
 
 /// The producer stands still, then both are killed with a page on its way.

@@ -3,8 +3,8 @@
 use crate::clean;
 use anyhow::{Context, bail};
 use checker::{Marker, Outcome, Report, check};
-use e2e::{Fleet, Folder, REST_MAX, Signal, Story, evidence::By};
-use kafka::{Group, Lent, TopicSpec, Transactional};
+use e2e::{Fleet, Folder, REST_MAX, Signal, Story, evidence::By, runs};
+use kafka::{Group, Lent, TopicSpec, Transactional, cluster::End};
 use std::{
     collections::BTreeMap,
     sync::{
@@ -174,29 +174,42 @@ pub async fn cassandra_is_killed_and_stands_still(fleet: &Fleet) -> anyhow::Resu
     Ok(format!("back after {took:.1?}\n{}", clean(story.check(By::Ours, REST_MAX).await?)?))
 }
 
+/// Triggered while PostgreSQL breaks.
+const RUNS: usize = 20;
+
 pub async fn postgresql_is_killed(fleet: &Fleet) -> anyhow::Result<String> {
     let mut story = Story::begin(fleet, "postgres").await?;
     story.load(story.events());
     story.goes_on(200).await?;
-    let took = kill(fleet, &story, "postgres").await?;
+    let took = runs::meanwhile(fleet, RUNS, kill(fleet, &story, "postgres")).await?;
     story.goes_on(200).await?;
-    Ok(format!("back after {took:.1?}\n{}", clean(story.check(By::Ours, REST_MAX).await?)?))
+    Ok(format!(
+        "back after {took:.1?}; {RUNS} keys made as many runs\n{}",
+        clean(story.check(By::Ours, REST_MAX).await?)?
+    ))
 }
 
 /// `pg_terminate_backend` of every connection but our own, again and again.
 pub async fn connections_to_postgresql_are_cut(fleet: &Fleet) -> anyhow::Result<String> {
     let mut story = Story::begin(fleet, "cut").await?;
     story.load(story.events());
-    let mut cut = 0;
-    for _ in 0..5 {
-        story.goes_on(150).await?;
-        cut += terminate(fleet).await?;
-    }
+    let fault = async {
+        let mut cut = 0;
+        for _ in 0..5 {
+            story.goes_on(150).await?;
+            cut += terminate(fleet).await?;
+        }
+        Ok(cut)
+    };
+    let cut = runs::meanwhile(fleet, RUNS, fault).await?;
     if cut == 0 {
         bail!("no connection was cut: the fault has not happened");
     }
     story.goes_on(200).await?;
-    Ok(format!("{cut} connections cut\n{}", clean(story.check(By::Ours, REST_MAX).await?)?))
+    Ok(format!(
+        "{cut} connections cut; {RUNS} keys made as many runs\n{}",
+        clean(story.check(By::Ours, REST_MAX).await?)?
+    ))
 }
 
 async fn terminate(fleet: &Fleet) -> anyhow::Result<i64> {
@@ -206,30 +219,69 @@ async fn terminate(fleet: &Fleet) -> anyhow::Result<i64> {
     cut.context("cut the connections")
 }
 
-/// Known schemas go on without it.
+/// Known schemas go on without it. A worker and sinks that begin meanwhile know none: they wait, bury nothing, and go on afterwards.
 pub async fn the_registry_stands_still(fleet: &Fleet) -> anyhow::Result<String> {
     let mut story = Story::begin(fleet, "registry").await?;
     story.load(story.events());
     story.goes_on(200).await?;
+    let letters = fleet.cluster.ends(SINKS_LETTERS, End::Stable).await.unwrap_or_default();
     fleet.signal_server("registry", Signal::STOP)?;
-    let went_on = story.goes_on(400).await;
-    let rows = at_rest_without_it(fleet, &story).await;
+    let told = async {
+        story.goes_on(400).await?;
+        rows_arrive(fleet, &story).await?;
+        begin_without_it(fleet).await?;
+        story.goes_on(400).await
+    };
+    let told = told.await;
     fleet.signal_server("registry", Signal::CONT)?;
-    went_on?;
-    rows?;
-    clean(story.check(By::Ours, REST_MAX).await?)
+    told?;
+    for name in FORGETFUL {
+        fleet.ready(name).await?;
+    }
+    rows_arrive(fleet, &story).await?;
+    let report = clean(story.check(By::Ours, REST_MAX).await?)?;
+    if fleet.cluster.ends(SINKS_LETTERS, End::Stable).await.unwrap_or_default() != letters {
+        bail!("a sink has buried a record whose schema it could not ask for");
+    }
+    Ok(report)
 }
 
-/// Rows of this story reach both databases meanwhile.
-async fn at_rest_without_it(fleet: &Fleet, story: &Story<'_>) -> anyhow::Result<()> {
-    let count = || async {
+/// What sinks can't write.
+const SINKS_LETTERS: &str = "events_clean-dead";
+/// Who is killed while the registry is away, and has forgotten all schemas then. The worker last: where it writes nothing, a sink that begins
+/// finds no record to ask for.
+const FORGETFUL: [&str; 3] = ["cassandra-sink", "postgres-sink", "worker-1"];
+/// What goes on does so within this.
+const GOES_ON_WITHIN: Duration = Duration::from_secs(60);
+
+/// Kills some, and waits until each has asked the registry in vain.
+async fn begin_without_it(fleet: &Fleet) -> anyhow::Result<()> {
+    for name in FORGETFUL {
+        let in_vain = || fleet.log(name).matches("the schema registry at").count();
+        let before = in_vain();
+        fleet.kill(name)?;
+        fleet.start_one(name, "")?;
+        let asks = || async { in_vain() > before };
+        fleet.within(GOES_ON_WITHIN, &format!("{name} asks the registry in vain"), asks).await?;
+    }
+    Ok(())
+}
+
+/// Rows of this story reach both databases.
+async fn rows_arrive(fleet: &Fleet, story: &Story<'_>) -> anyhow::Result<()> {
+    let in_postgres = || async {
         let counted =
             sqlx::query_scalar::<_, i64>("SELECT count(*) FROM event_rows WHERE starts_with(id, $1)");
-        counted.bind(&story.run).fetch_one(&fleet.analytics).await.unwrap_or(0)
+        counted.bind(&story.run).fetch_one(&fleet.analytics).await.unwrap_or(0) as usize
     };
-    let before = count().await;
-    let limit = Duration::from_secs(30);
-    fleet.within(limit, "rows arrive while the registry is away", || async { count().await > before }).await
+    let in_cassandra = || async {
+        e2e::evidence::rows_of(fleet, &story.run, "events_by_id", "id", "id")
+            .await
+            .map_or(0, |rows| rows.len())
+    };
+    let before = (in_postgres().await, in_cassandra().await);
+    let more = || async { in_postgres().await > before.0 && in_cassandra().await > before.1 };
+    fleet.within(GOES_ON_WITHIN, "rows arrive in both databases", more).await
 }
 
 const NEW_SCHEMA: &str = r#"{"type":"record","name":"N","fields":[{"name":"id","type":"string"}]}"#;

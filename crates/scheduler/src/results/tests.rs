@@ -44,6 +44,31 @@ async fn a_result_of_a_megabyte_is_a_file_until_its_run_is_forgotten() {
 }
 
 #[tokio::test]
+async fn a_file_that_was_damaged_or_deleted_is_told_and_no_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let (results, claim) = (Results::new(folder.path()), claim());
+    let kept = results.keep(&claim, of(1 << 20)).await;
+    let file = folder.path().join("results").join(kept["stored"]["file"].as_str().unwrap());
+    let whole = std::fs::read(&file).unwrap();
+    let damages: [(&[u8], &str); 4] = [
+        (&whole[..whole.len() / 2], "EOF"),
+        (b"", "EOF"),
+        (b"\0\0\0\0", "expected value"),
+        (&[&whole[..], b"{}"].concat(), "trailing characters"),
+    ];
+    for (damaged, cause) in damages {
+        std::fs::write(&file, damaged).unwrap();
+        let told = results.open(kept.clone()).await.unwrap_err();
+        assert!(told.contains(cause) && told.contains(&file.display().to_string()), "{told}");
+    }
+    std::fs::remove_dir_all(folder.path()).unwrap();
+    assert!(results.open(kept).await.unwrap_err().contains("can't be read"));
+    // What is asked of it next makes the folder anew.
+    let again = results.keep(&claim, of(1 << 20)).await;
+    assert_eq!(results.open(again).await, Ok(of(1 << 20)));
+}
+
+#[tokio::test]
 async fn what_can_not_be_kept_is_left_out_and_says_so() {
     let results = Results::new(&std::env::temp_dir().join(format!("results-{}", Uuid::new_v4())));
     let left = results.keep(&claim(), of(FILE_BYTES_MAX)).await;

@@ -53,7 +53,7 @@ impl Plan {
             .find(|key| !self.fields.iter().any(|field| field.name == **key));
         Refusal {
             path: name.map(|name| name.to_string()).unwrap_or_default(),
-            message: "the schema has no such field".into(),
+            message: "the schema has no such field: leave it out, or add it to the schema".into(),
         }
     }
 }
@@ -312,7 +312,7 @@ impl Refusal {
 fn missing(field: &Field) -> Refusal {
     Refusal {
         path: field.name.clone(),
-        message: "the record does not have it, and the schema gives no default".into(),
+        message: "the record does not have it, and the schema gives no default: send it".into(),
     }
 }
 

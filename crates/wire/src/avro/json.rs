@@ -2,7 +2,7 @@
 
 use apache_avro::types::Value;
 use base64::Engine;
-use chrono::{DateTime, Duration, NaiveDate, NaiveTime, SecondsFormat};
+use chrono::{DateTime, Datelike, Duration, NaiveDate, NaiveTime, SecondsFormat};
 use serde_json::{Map, Value as Json, json};
 
 /// Shows a value: timestamps as RFC 3339 in UTC without trailing zeros, bytes as base64, decimals, NaN and infinities as text.
@@ -56,9 +56,11 @@ fn time(micros: i64) -> Json {
     time.to_string().into()
 }
 
-/// A timestamp beyond the calendar stays the number that it is.
+/// A timestamp that RFC 3339 has no text for, of a year that has not four digits, stays the number that it is: so it can be sent again.
 fn timestamp(instant: Option<DateTime<chrono::Utc>>, raw: i64) -> Json {
-    let Some(instant) = instant else { return raw.into() };
+    let Some(instant) = instant.filter(|instant| (0..=9999).contains(&instant.year())) else {
+        return raw.into();
+    };
     let text = instant.to_rfc3339_opts(SecondsFormat::Micros, true);
     let (seconds, fraction) = text.trim_end_matches('Z').split_once('.').unwrap_or((&text, ""));
     match fraction.trim_end_matches('0') {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod corrected;
+
 use e2e::{Letters, World};
 use serde_json::{Value, json};
 use std::{io::Write, path::Path, process::Command};
@@ -30,15 +32,37 @@ async fn letter(world: &World, user: &Value) -> (i32, i64) {
 
 /// `millrace deadletter replay users-dead`: whether it succeeded, and what it says.
 fn replay(arguments: &[&str]) -> (bool, Value, String) {
+    millrace(&[&["replay", "users-dead", "--json"], arguments].concat())
+}
+
+/// `millrace deadletter`: whether it succeeded, what it says (as text where that is no JSON), and of what it complains.
+fn millrace(arguments: &[&str]) -> (bool, Value, String) {
     let stack = std::env::var("MILLRACE_TEST_STACK").expect("run the tests with `make test`");
     let output = Command::new(test_support::binaries().join("millrace"))
-        .args(["deadletter", "replay", "users-dead", "--json", "--home"])
-        .arg(Path::new(&stack).parent().unwrap())
+        .arg("deadletter")
         .args(arguments)
+        .arg("--home")
+        .arg(Path::new(&stack).parent().unwrap())
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    (output.status.success(), serde_json::from_slice(&output.stdout).unwrap_or_default(), told)
+    let [said, complained] =
+        [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text).into_owned());
+    (output.status.success(), serde_json::from_str(&said).unwrap_or(Value::String(said)), complained)
+}
+
+/// Sends a form as a page of the control center does. Answers the status and the page.
+async fn form(world: &World, url: &str, fields: &[(&str, &str)]) -> (u16, String) {
+    form_from(world, url, fields, world.stack.address("control-center")).await
+}
+
+async fn form_from(world: &World, url: &str, fields: &[(&str, &str)], origin: &str) -> (u16, String) {
+    let fields: Vec<String> =
+        fields.iter().map(|(name, value)| format!("{name}={}", encoded(value))).collect();
+    let request = world.http.post(url).body(fields.join("&"));
+    let request =
+        request.header("content-type", "application/x-www-form-urlencoded").header("origin", origin);
+    let answer = request.send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
 async fn has_row(world: &World, id: &str) {
@@ -130,21 +154,12 @@ async fn the_page_shows_letters_and_replays_one_and_only_for_its_own_pages() {
     );
     let other = world.page("control-center", "/deadletters/users-dead?stage=sink&limit=200").await;
     assert!(!other.contains(&format!("letter-{partition}-{offset}")));
-    let post = async |origin: &str, edited: &str| {
-        let base = world.stack.address("control-center");
-        let form: String = [
-            ("partition", partition.to_string()),
-            ("offset", offset.to_string()),
-            ("edited", edited.to_owned()),
-        ]
-        .map(|(name, value)| format!("{name}={}", encoded(&value)))
-        .join("&");
-        let request = world.http.post(format!("{base}/deadletters/users-dead/replay")).body(form);
-        let request = request.header("content-type", "application/x-www-form-urlencoded");
-        let answer = request.header("origin", origin).send().await.unwrap();
-        (answer.status().as_u16(), answer.text().await.unwrap())
-    };
     let own = world.stack.address("control-center").to_owned();
+    let [partition, offset] = [partition.to_string(), offset.to_string()];
+    let post = async |origin: &str, edited: &str| {
+        let fields = [("partition", partition.as_str()), ("offset", &offset), ("edited", edited)];
+        form_from(&world, &format!("{own}/deadletters/users-dead/replay"), &fields, origin).await
+    };
     let edited = user(&id, Some("ada@example.com")).to_string();
     assert_eq!(post("http://evil.example", &edited).await.0, 403);
     let (status, told) = post(&own, "not json").await;
