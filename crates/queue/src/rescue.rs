@@ -8,6 +8,10 @@ use uuid::Uuid;
 /// A task that loses its holder so often takes it down with it.
 pub const RESCUES_MAX: i32 = 5;
 
+/// A run that an older process has let begin has no deadline yet.
+const OVERDUE: &str =
+    "state = 'running' AND coalesce(deadline, started_at + timeout_in * interval '1 second') < now()";
+
 /// Runs that one transaction forgets, with their tasks: it holds up nothing else for long.
 const FORGOTTEN_AT_ONCE: i64 = 500;
 
@@ -66,10 +70,8 @@ impl Queue {
 
     /// Fails runs that are past their deadline. Answers how many.
     pub async fn end_overdue(&self) -> Result<u64, sqlx::Error> {
-        let overdue =
-            sqlx::query("SELECT id FROM run WHERE state = 'running' AND deadline < now() LIMIT 100")
-                .fetch_all(&self.pool)
-                .await?;
+        let statement = format!("SELECT id FROM run WHERE {OVERDUE} LIMIT 100");
+        let overdue = sqlx::query(sqlx::AssertSqlSafe(statement)).fetch_all(&self.pool).await?;
         let mut ended = 0;
         for row in &overdue {
             ended += u64::from(

@@ -9,6 +9,7 @@ use test_support::{Stack, unique};
 mod act;
 mod after;
 mod backfill;
+mod backup;
 mod deaths;
 mod event;
 mod faults;

@@ -44,6 +44,15 @@ async fn a_timeout_counts_from_a_runs_start_and_anew_when_it_is_cleared() {
 }
 
 #[tokio::test]
+async fn a_run_that_an_older_process_has_let_begin_has_its_timeout() {
+    let queue = queue().await;
+    queue.create(&short(&unique("key"))).await.unwrap();
+    sqlx::query("UPDATE run SET deadline = NULL").execute(queue.pool()).await.unwrap();
+    assert!(queue.chores().await.unwrap().overdue);
+    assert_eq!(queue.end_overdue().await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn what_is_given_back_begins_anew_and_what_only_looks_goes_on() {
     for (kind, anew) in [("command", true), ("sql", true), ("wait", false), ("approve", false)] {
         let queue = queue().await;

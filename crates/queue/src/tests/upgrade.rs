@@ -45,3 +45,61 @@ async fn a_process_of_the_old_release_may_start_beside_the_new_one() {
     postgres::migrate_to(queue.pool(), BEFORE_MONTHS).await.unwrap();
     assert_eq!(play(&queue, "a", &[]).await.0, RunState::Success);
 }
+
+/// From this migration on, a migration only adds: what the release before it asks and writes stays right, so both may run side by side.
+const ONLY_ADDS_FROM: usize = 11;
+
+/// Statements without comments; a function's body belongs to its statement.
+fn statements(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = text.lines().map(|line| line.split("--").next().unwrap().trim()).collect();
+    let text = lines.join(" ");
+    let mut parts = vec![String::new()];
+    for (n, piece) in text.split("$$").enumerate() {
+        let mut within = if n % 2 == 0 { piece.split(';').collect() } else { vec![piece] }.into_iter();
+        parts.last_mut().unwrap().push_str(within.next().unwrap_or_default());
+        parts.extend(within.map(str::to_owned));
+    }
+    parts.iter().map(|part| part.trim().to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
+fn only_adds(statement: &str) -> bool {
+    let words: Vec<&str> = statement.split_whitespace().collect();
+    match words[..] {
+        ["CREATE", "TABLE" | "INDEX" | "FUNCTION" | "TRIGGER", ..] | ["INSERT", "INTO", ..] => true,
+        ["ALTER", "TABLE", _, ..] => {
+            let (_, columns) = statement.split_once("ADD COLUMN").unwrap_or_default();
+            let empty = |column: &str| !column.contains("NOT NULL") || column.contains("DEFAULT");
+            words[3..5] == ["ADD", "COLUMN"] && columns.split("ADD COLUMN").all(empty)
+        }
+        _ => false,
+    }
+}
+
+#[test]
+fn a_migration_only_adds() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
+    let mut looked = 0;
+    for file in std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()) {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        let number: usize = name.split('_').next().unwrap().parse().unwrap();
+        if number >= ONLY_ADDS_FROM {
+            for statement in statements(&std::fs::read_to_string(&file).unwrap()) {
+                assert!(
+                    only_adds(&statement),
+                    "{name} takes something away or demands something: {statement}"
+                );
+                looked += 1;
+            }
+        }
+    }
+    assert!(looked > 3);
+    for bad in [
+        "DROP TABLE run",
+        "ALTER TABLE run DROP COLUMN state",
+        "ALTER TABLE run ADD COLUMN a text, ADD COLUMN b int NOT NULL",
+        "ALTER TABLE run ALTER COLUMN state TYPE int",
+        "UPDATE run SET state = 'x'",
+    ] {
+        assert!(!only_adds(bad), "{bad}");
+    }
+}
