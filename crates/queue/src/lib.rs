@@ -37,7 +37,7 @@ pub use dags::{DagRow, Fired};
 pub use event::{Offsets, Place};
 pub use finish::{Ending, Finished, RESULT_BYTES_MAX};
 pub use hint::Hint;
-pub use log::{LEVELS, LOG_CHANNEL, Line, Lines, LogLine, ansi};
+pub use log::{LEVELS, LINE_CHARS_MAX, LOG_CHANNEL, Line, Lines, LogLine, ansi, cut};
 pub use map::{Expansion, Item, Items};
 pub use notify::{NOTIFICATIONS_CHANNEL, Notification, Sent};
 pub use pools::Late;

@@ -105,8 +105,8 @@ impl Queue {
     }
 }
 
-/// A text that PostgreSQL takes, with a note where something is missing.
-fn cut(line: &Line, chars_max: usize) -> String {
+/// A line as it is stored: a text that PostgreSQL takes, with a note where something is missing.
+pub fn cut(line: &Line, chars_max: usize) -> String {
     let kept: String = line.text.chars().take(chars_max).collect();
     let missing = line.text.len() - kept.len() + line.dropped;
     let kept = kept.replace('\0', "");

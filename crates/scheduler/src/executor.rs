@@ -283,7 +283,7 @@ async fn begin(
 ) -> Option<Ending> {
     let Prepared { pipeline, is_item, tasks, context, mask, .. } = prepared;
     if task.foreach.is_some() && !is_item {
-        return foreach::attend(outside, claim, task, context).await;
+        return foreach::attend(outside, claim, task, context, mask).await;
     }
     // Of an item, its task has been asked.
     if let Some(ending) = unwanted(task, context).filter(|_| !is_item) {
