@@ -35,6 +35,7 @@ pub struct LogLine {
     /// Later ones have greater ids: the last of a page asks for the next.
     pub id: i64,
     pub attempt: i32,
+    #[serde(serialize_with = "crate::micros::at")]
     pub at: DateTime<Utc>,
     /// error, warn, info or debug, as its words say.
     pub level: String,
