@@ -9,7 +9,7 @@ pub struct Config {
     pub listen: String,
     pub batch_records_max: usize,
     /// Rows that are written at once.
-    pub writes_in_flight_max: usize,
+    pub writes_in_flight_max: u32,
     pub kafka: Kafka,
     pub registry: Registry,
     pub postgres: Postgres,

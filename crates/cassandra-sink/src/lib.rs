@@ -1,6 +1,8 @@
 //! Topic → Cassandra table, idempotent: `USING TIMESTAMP` is the record's place in its topic.
 
 mod config;
+mod requests;
+mod statements;
 mod table;
 mod value;
 

@@ -192,7 +192,7 @@ impl Cluster {
         Ok(sizes)
     }
 
-    async fn coordinator(&self, group: &str) -> Result<String, KafkaError> {
+    pub(crate) async fn coordinator(&self, group: &str) -> Result<String, KafkaError> {
         let key = StrBytes::from_string(group.to_owned());
         let request = FindCoordinatorRequest::default().with_coordinator_keys(vec![key]);
         let answer = self.ask_any(4, &request).await?;

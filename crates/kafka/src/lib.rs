@@ -2,11 +2,12 @@
 //!
 //! [`Sender`] writes and says per record when it is durable; [`Transactional`] writes outputs and input offsets in one
 //! transaction; [`Batches`] reads partitions whole batches at a time, [`Reader`] record by record, both without a consumer group's
-//! rebalancing; [`Group`] keeps how far they are; [`Cluster`] answers questions about brokers, topics, offsets and groups;
+//! rebalancing; [`Group`] and [`Committer`] keep how far they are; [`Cluster`] answers questions about brokers, topics, offsets and groups;
 //! [`topics::ensure`] makes topics.
 
 mod batches;
 pub mod cluster;
+mod committer;
 mod connection;
 mod group;
 mod reader;
@@ -16,6 +17,7 @@ mod transactional;
 
 pub use batches::{Batches, Part};
 pub use cluster::Cluster;
+pub use committer::Committer;
 pub use group::{Committed, Group};
 pub use reader::{Polled, Reader, Start};
 pub use sender::{Lent, Outgoing, Place, SendError, Sender};

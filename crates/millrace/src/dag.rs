@@ -28,6 +28,10 @@ pub async fn run(addresses: &Addresses, asked: &Dag) -> Result<(), Failure> {
             output::json(&pipeline::json_schema::dag());
             Ok(())
         }
+        Dag::Reference => {
+            output::line(pipeline::json_schema::reference().trim_end());
+            Ok(())
+        }
     }
 }
 

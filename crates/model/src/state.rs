@@ -46,14 +46,22 @@ states! {
 impl RunState {
     /// Every legal step. What is not listed here is a bug.
     pub const fn may_become(self, next: RunState) -> bool {
+        self.goes_on_to(next) || self.is_made(next)
+    }
+
+    /// Steps that a run takes by itself.
+    pub const fn goes_on_to(self, next: RunState) -> bool {
         use RunState::*;
         matches!(
             (self, next),
-            (Queued, Running | Success | Failed | Cancelled)
-                | (Running, Success | Failed | Cancelled)
-                // Cleared by a person: its tasks are to run again.
-                | (Success | Failed | Cancelled, Queued)
+            (Queued, Running | Success | Failed | Cancelled) | (Running, Success | Failed | Cancelled)
         )
+    }
+
+    /// Steps that a person makes it take: cleared, its tasks are to run again; with another task's mark, it is judged anew.
+    pub const fn is_made(self, next: RunState) -> bool {
+        use RunState::*;
+        matches!((self, next), (Success | Failed | Cancelled, Queued) | (Success | Failed, Running))
     }
 
     pub const fn is_final(self) -> bool {
@@ -83,17 +91,31 @@ states! {
 impl TaskState {
     /// Every legal step. What is not listed here is a bug.
     pub const fn may_become(self, next: TaskState) -> bool {
+        self.goes_on_to(next) || self.is_made(next)
+    }
+
+    /// Steps that a task takes by itself.
+    pub const fn goes_on_to(self, next: TaskState) -> bool {
         use TaskState::*;
         matches!(
             (self, next),
             (Waiting, Ready | Skipped | UpstreamFailed | Removed)
-                | (Ready, Running | Skipped | Removed)
+                | (Ready, Running | Removed)
                 // Back to `Ready` when the lease ended without an answer, or a sensor has to look again.
                 // To `Waiting` where it has made items, and waits for them.
                 | (Running, Success | Failed | Skipped | Retrying | Ready | Removed | Waiting)
-                | (Retrying, Ready | Removed)
-                | (Success | Failed | Skipped | UpstreamFailed | Removed, Waiting | Ready)
+                | (Retrying, Running | Removed)
         )
+    }
+
+    /// Steps that a person makes it take: marked, or cleared to run again.
+    pub const fn is_made(self, next: TaskState) -> bool {
+        use TaskState::*;
+        match next {
+            Success | Failed | Skipped => self as u8 != next as u8,
+            Waiting | Ready => self.is_final(),
+            _ => false,
+        }
     }
 
     pub const fn is_final(self) -> bool {
@@ -103,24 +125,4 @@ impl TaskState {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_state_reads_back_from_its_own_word() {
-        for state in TaskState::ALL {
-            assert_eq!(state.as_str().parse::<TaskState>(), Ok(*state));
-        }
-        for state in RunState::ALL {
-            assert_eq!(state.as_str().parse::<RunState>(), Ok(*state));
-        }
-    }
-
-    #[test]
-    fn no_state_becomes_itself_and_a_finished_task_never_runs_without_being_cleared() {
-        for state in TaskState::ALL {
-            assert!(!state.may_become(*state), "{state}");
-            assert!(!(state.is_final() && state.may_become(TaskState::Running)), "{state}");
-        }
-    }
-}
+mod tests;

@@ -3,7 +3,10 @@
 //! It is written by hand beside the parser, so that it can say what each key is for; tests hold that it knows the parser's keys and
 //! no others.
 
+mod reference;
 mod task;
+
+pub use reference::reference;
 
 use serde_json::{Map, Value, json};
 

@@ -39,9 +39,14 @@ pub struct Claim {
     pub kept: Option<serde_json::Value>,
 }
 
-/// One claimer at a time, or the limits of pools and DAGs could be passed. A claim takes some milliseconds, and does not wait for
-/// the disk: one that is lost with the server is a holder that fell silent, and an ending that is kept keeps its claim with it.
-const LOCK: &str = include_str!("sql/lock_claims.sql");
+/// A claim takes some milliseconds, and does not wait for the disk: one that is lost with the server is a holder that fell silent, and
+/// an ending that is kept keeps its claim with it. Planning it would take as long as itself.
+const BEGIN: &str =
+    "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL plan_cache_mode = force_generic_plan";
+/// One claimer at a time, or the limits of pools and DAGs could be passed. It begins the transaction and is no part of the claim, which
+/// must see what the former holder of the lock has claimed.
+const BEGIN_LOCKED: &str = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL plan_cache_mode = force_generic_plan; \
+    SELECT pg_advisory_xact_lock(hashtext('millrace claim'))";
 
 impl Queue {
     /// Claims up to `limit` tasks that are ready, as pools, DAGs and priorities allow.
@@ -56,13 +61,8 @@ impl Queue {
         lease: Duration,
         limit: i64,
     ) -> Result<(Vec<Claim>, Option<Duration>), sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
-        // Its own statement: the next one must see what the former holder of the lock has claimed.
-        let next: Option<f64> = sqlx::query(LOCK)
-            .bind(!self.guards.lack(Break::NoClaimLock))
-            .fetch_one(&mut *transaction)
-            .await?
-            .try_get("seconds")?;
+        let begin = if self.guards.lack(Break::NoClaimLock) { BEGIN } else { BEGIN_LOCKED };
+        let mut transaction = self.pool.begin_with(begin).await?;
         let rows = sqlx::query(include_str!("sql/claim.sql"))
             .bind(limit)
             .bind(lease.as_secs_f64())
@@ -70,7 +70,9 @@ impl Queue {
             .fetch_all(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        let claims = rows.iter().map(|row| claim(row, holder)).collect::<Result<_, _>>()?;
+        let next: Option<f64> = rows.first().map(|row| row.try_get("next_in")).transpose()?.flatten();
+        let claims =
+            rows.iter().filter_map(|row| claim(row, holder).transpose()).collect::<Result<_, _>>()?;
         Ok((claims, next.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok())))
     }
 
@@ -86,9 +88,11 @@ impl Queue {
     }
 }
 
-fn claim(row: &PgRow, holder: &str) -> Result<Claim, sqlx::Error> {
-    Ok(Claim {
-        run_id: row.try_get("run_id")?,
+/// Nothing of the row that only tells when there will be something.
+fn claim(row: &PgRow, holder: &str) -> Result<Option<Claim>, sqlx::Error> {
+    let Some(run_id) = row.try_get("run_id")? else { return Ok(None) };
+    Ok(Some(Claim {
+        run_id,
         task: row.try_get("name")?,
         attempt_id: row.try_get("attempt_id")?,
         holder: holder.to_owned(),
@@ -104,5 +108,5 @@ fn claim(row: &PgRow, holder: &str) -> Result<Claim, sqlx::Error> {
         age: Duration::from_secs_f64(row.try_get::<f64, _>("age")?.max(0.0)),
         first_look: row.try_get("first_look")?,
         kept: row.try_get("kept")?,
-    })
+    }))
 }

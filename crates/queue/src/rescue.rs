@@ -60,17 +60,16 @@ impl Queue {
 
     /// Gives tasks back at an orderly end: they are ready again at once, and no rescue is counted.
     pub async fn give_back(&self, attempt_ids: &[Uuid]) -> Result<u64, sqlx::Error> {
-        let statement = "UPDATE task SET state = 'ready', ready_at = now(), deferred = true, attempt_id = NULL, lease_until = NULL WHERE state = 'running' AND attempt_id = ANY($1)";
+        let statement = include_str!("sql/give_back.sql");
         Ok(sqlx::query(statement).bind(attempt_ids).execute(&self.pool).await?.rows_affected())
     }
 
     /// Fails runs that are past their deadline. Answers how many.
     pub async fn end_overdue(&self) -> Result<u64, sqlx::Error> {
-        let overdue = sqlx::query(
-            "SELECT id FROM run WHERE state IN ('queued', 'running') AND deadline < now() LIMIT 100",
-        )
-        .fetch_all(&self.pool)
-        .await?;
+        let overdue =
+            sqlx::query("SELECT id FROM run WHERE state = 'running' AND deadline < now() LIMIT 100")
+                .fetch_all(&self.pool)
+                .await?;
         let mut ended = 0;
         for row in &overdue {
             ended += u64::from(

@@ -9,6 +9,7 @@ use test_support::{Stack, unique};
 mod act;
 mod after;
 mod backfill;
+mod deaths;
 mod event;
 mod faults;
 mod limits;
@@ -17,13 +18,16 @@ mod map;
 mod months;
 mod notify;
 mod reconcile;
+mod steps;
 mod time;
+mod timeouts;
 mod trace;
 mod upgrade;
 
 async fn queue() -> Queue {
     let pool = database().await;
     postgres::migrate(&pool).await.unwrap();
+    steps::watch(&pool).await;
     Queue::new(pool)
 }
 

@@ -42,6 +42,8 @@ struct Pool {
     taken: i64,
     need: i64,
     most_by: Option<String>,
+    /// A large task that comes first: its name, DAG and slots.
+    head: Option<(String, String, i64)>,
 }
 
 impl Queue {
@@ -114,10 +116,15 @@ impl Held {
         if let Some(max) = self.tasks_max.filter(|max| self.dag_tasks >= i64::from(*max)) {
             return format!("the DAG \"{}\" has its maximum of {max} running tasks", self.dag);
         }
-        let Pool { name, slots, taken, need, most_by } = &self.pool;
+        let Pool { name, slots, taken, need, most_by, head } = &self.pool;
         let Some(slots) = slots else {
             return format!("no pool is called \"{name}\": add it to [pools] in config/scheduler.toml");
         };
+        if let Some((task, dag, need)) = head {
+            return format!(
+                "waits behind \"{task}\" of the DAG \"{dag}\", which needs {need} slots of the pool \"{name}\": {taken} of {slots} are taken"
+            );
+        }
         if taken + need <= *slots {
             return "ready: a scheduler with a free place takes it".into();
         }
@@ -160,6 +167,12 @@ fn held(row: &PgRow) -> Result<Held, sqlx::Error> {
             taken: row.try_get::<Option<i64>, _>("pool_taken")?.unwrap_or_default(),
             need: row.try_get::<Option<i32>, _>("need")?.unwrap_or_default().into(),
             most_by: row.try_get("most_by")?,
+            head: match row.try_get::<Option<String>, _>("head")? {
+                Some(task) => {
+                    Some((task, row.try_get("head_dag")?, row.try_get::<i32, _>("head_need")?.into()))
+                }
+                None => None,
+            },
         },
         tasks_max: row.try_get("tasks_max")?,
         dag_tasks: row.try_get("dag_tasks")?,

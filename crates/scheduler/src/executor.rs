@@ -82,7 +82,11 @@ pub async fn follow(
         }
         let pause = match claim(service, &desk, config.lease, free, &mut running, &mut held).await {
             Ok(claimed) => {
-                pace = Pace { claimed_at: Some(Instant::now()), filled: claimed.tasks >= free };
+                pace = Pace {
+                    claimed_at: Some(Instant::now()),
+                    tasks: claimed.tasks,
+                    filled: claimed.tasks >= free,
+                };
                 service.health.good("queue");
                 claimed.next.unwrap_or(longest).clamp(LOOK_AGAIN_MIN, longest)
             }
@@ -162,11 +166,13 @@ async fn claim(
 #[derive(Default)]
 struct Pace {
     claimed_at: Option<Instant>,
+    /// That the last claim took.
+    tasks: usize,
     /// The last claim took all that there was room for: there is more.
     filled: bool,
 }
 
-/// Tasks that become ready meanwhile go together.
+/// Tasks that become ready meanwhile go together, where there are several at once. A task that is alone waits for nobody.
 const BETWEEN_CLAIMS: Duration = Duration::from_millis(2);
 /// Where more waits than there is room for, half of the room is to be free again; for this long at most.
 const FULL_MAX: Duration = Duration::from_millis(10);
@@ -174,7 +180,11 @@ const FULL_MAX: Duration = Duration::from_millis(10);
 impl Pace {
     fn wait(&self, now: Instant, free: usize, tasks_max: usize) -> Duration {
         let Some(claimed_at) = self.claimed_at else { return Duration::ZERO };
-        let least = if self.filled && free < tasks_max.div_ceil(2) { FULL_MAX } else { BETWEEN_CLAIMS };
+        let least = match self.tasks {
+            _ if self.filled && free < tasks_max.div_ceil(2) => FULL_MAX,
+            1 => Duration::ZERO,
+            _ => BETWEEN_CLAIMS,
+        };
         least.saturating_sub(now.saturating_duration_since(claimed_at))
     }
 }

@@ -90,8 +90,7 @@ impl<'a, S: Store> Drive<'a, S> {
             table: table.clone(),
             batch_records_max: context.batch_records_max,
         };
-        let feed =
-            Feed::start(source, places.clone(), context.guards).await.map_err(|cause| cause.to_string())?;
+        let feed = Feed::start(source, places.clone()).await.map_err(|cause| cause.to_string())?;
         let writer = Writer { context, target, table, life, turns: Turns::default() };
         Ok(Self { writer, feed, written: Progress::from(places.unwrap_or_default()) })
     }
@@ -134,8 +133,12 @@ impl<'a, S: Store> Drive<'a, S> {
         }
     }
 
-    /// What was written is told, or it would be read and counted again. If that fails too, so it is.
+    /// What was written is told, or it would be read and counted again. If that fails too, so it is. Without that guard it does what a
+    /// client does that commits what it has read.
     async fn tell_rest(&mut self, status: &Status) -> Result<(), String> {
+        if self.writer.context.guards.lack(Break::NoFlushOnStop) {
+            return self.feed.group.commit(&self.feed.read()).await.map_err(|cause| cause.to_string());
+        }
         self.written.hand_over();
         match self.written.telling() {
             Some(told) => self.writer.tell(&self.feed.group, told.clone(), status).await,

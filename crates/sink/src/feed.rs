@@ -5,8 +5,7 @@ use crate::{
     batch::{Batch, Gathered},
     decode::Decoder,
 };
-use kafka::{Batches, Cluster, KafkaError, Part, Record, cluster::End};
-use service::{Break, Guards};
+use kafka::{Batches, Cluster, Committer, KafkaError, Part, Record, cluster::End};
 use std::{
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -25,15 +24,8 @@ pub enum Fed<B> {
 /// A running feed. Dropping it ends the thread.
 pub struct Feed<B> {
     pub fed: mpsc::Receiver<Fed<B>>,
-    pub group: Group,
+    pub group: Committer,
     read: Arc<Mutex<Offsets>>,
-    guards: Guards,
-}
-
-/// Where the consumer group keeps how far it is.
-pub struct Group {
-    group: Arc<kafka::Group>,
-    topic: String,
 }
 
 /// What a feed reads, and for whom.
@@ -56,7 +48,6 @@ impl<B: Send + 'static> Feed<B> {
     pub async fn start<T: Table<Batch = B>>(
         source: Source<'_, T>,
         places: Option<Offsets>,
-        guards: Guards,
     ) -> Result<Self, KafkaError> {
         let Source { cluster, topic, group, .. } = source;
         let begin = match places.clone() {
@@ -78,40 +69,13 @@ impl<B: Send + 'static> Feed<B> {
             read: read.clone(),
             runtime: Handle::current(),
         };
-        let group = Group {
-            group: Arc::new(kafka::Group::new(cluster.bootstrap(), group)?),
-            topic: topic.to_owned(),
-        };
         std::thread::spawn(move || feeder.feed(&sender));
-        Ok(Self { fed, group, read, guards })
-    }
-}
-
-impl Group {
-    /// Keeps how far the group is.
-    pub async fn commit(&self, next: &Offsets) -> Result<(), KafkaError> {
-        let (group, offsets) = (self.group.clone(), self.offsets(next));
-        let committing = tokio::task::spawn_blocking(move || group.commit(&offsets));
-        committing.await.unwrap_or_else(|cause| {
-            Err(KafkaError::Refused { what: "to commit offsets".into(), cause: cause.to_string() })
-        })
+        Ok(Self { fed, group: Committer::new(cluster, group, topic), read })
     }
 
-    fn offsets(&self, next: &Offsets) -> Vec<(String, i32, i64)> {
-        next.0.iter().map(|(partition, offset)| (self.topic.clone(), *partition, *offset)).collect()
-    }
-}
-
-impl<B> Drop for Feed<B> {
-    /// Commits nothing: what was read is not written yet. Without that guard it does what a client does that commits by itself.
-    fn drop(&mut self) {
-        if !self.guards.lack(Break::NoFlushOnStop) {
-            return;
-        }
-        let read = self.read.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Err(cause) = self.group.group.commit(&self.group.offsets(&read)) {
-            tracing::warn!("{cause}");
-        }
+    /// How far records were taken, written or not.
+    pub fn read(&self) -> Offsets {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

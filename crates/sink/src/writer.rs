@@ -1,10 +1,10 @@
 //! What is done with a batch, and with how far its table is.
 
 use crate::{
-    Context, Store, Table, Target, Turns, WriteError, Written, batch::Batch, feed::Group, progress::Telling,
+    Context, Store, Table, Target, Turns, WriteError, Written, batch::Batch, progress::Telling,
     status::Status,
 };
-use kafka::{Outgoing, RECORD_ID, Record};
+use kafka::{Committer, Outgoing, RECORD_ID, Record};
 use model::{DeadLetter, Incarnation, Stage};
 use service::Break;
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
@@ -62,7 +62,7 @@ impl<S: Store> Writer<'_, S> {
     }
 
     /// Keeps how far the table is, and counts.
-    pub async fn tell(&self, group: &Group, told: Telling, status: &Status) -> Result<(), String> {
+    pub async fn tell(&self, group: &Committer, told: Telling, status: &Status) -> Result<(), String> {
         let Telling { next, rows, dead } = told;
         group.commit(&next).await.map_err(|cause| cause.to_string())?;
         tokio::join!(self.remember_height(&next), status.keep_counts(rows, dead));

@@ -32,6 +32,9 @@ pub enum Dag {
     /// Print the JSON Schema of DAG files, for editors
     #[command(after_help = "Example:\n  millrace dag schema > dag.schema.json")]
     Schema,
+    /// Print every key of a DAG file, for people
+    #[command(after_help = "Example:\n  millrace dag reference > dag-reference.md")]
+    Reference,
 }
 
 #[derive(Debug, Args)]

@@ -126,7 +126,7 @@ pub(crate) fn kinds() -> Vec<(&'static str, Vec<Key>, Vec<&'static str>)> {
     ]
 }
 
-fn does(kind: &str) -> &'static str {
+pub(super) fn does(kind: &str) -> &'static str {
     match kind {
         "fetch" => "Fetches a source once.",
         "job" => "Starts, stops or waits for a streaming job.",

@@ -1,7 +1,9 @@
 -- The oldest queued runs of each of the DAGs $1, as many as it has free of its places $2. Those of backfills have places of their own.
 UPDATE run SET
     state = 'running', started_at = coalesce(started_at, now()),
-    expected_by = coalesce(expected_by, now() + expected_in * interval '1 second')
+    expected_by = coalesce(expected_by, now() + expected_in * interval '1 second'),
+    -- Of a run that was cleared it counts anew; one that older processes made has it from the start.
+    deadline = coalesce(deadline, now() + timeout_in * interval '1 second')
 WHERE id IN (
     SELECT next.id FROM unnest($1::text[], $2::bigint[]) AS asked (dag, places) CROSS JOIN LATERAL (
         SELECT id FROM run

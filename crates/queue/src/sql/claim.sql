@@ -52,7 +52,7 @@ WITH RECURSIVE lane AS (
     UPDATE task t SET
         state = 'running', attempt_id = gen_random_uuid(), holder = $3, lease_until = now() + $2 * interval '1 second',
         attempt = t.attempt + CASE WHEN t.deferred THEN 0 ELSE 1 END,
-        started_at = CASE WHEN t.deferred THEN t.started_at ELSE now() END,
+        started_at = CASE WHEN t.deferred THEN coalesce(t.started_at, now()) ELSE now() END,
         deferred = false
     FROM locked l
     WHERE t.run_id = l.run_id AND t.name = l.name
@@ -62,12 +62,16 @@ WITH RECURSIVE lane AS (
     INSERT INTO attempt (attempt_id, run_id, task, attempt, state, holder, ready_at, started_at)
     SELECT attempt_id, run_id, name, attempt, 'running', $3, ready_at, started_at FROM claimed c
     WHERE NOT EXISTS (SELECT FROM attempt a WHERE a.run_id = c.run_id AND a.task = c.name AND a.attempt = c.attempt)
+), later AS (
+    SELECT extract(epoch FROM min(ready_at) - clock_timestamp())::float8 AS next_in FROM task
+    WHERE state IN ('ready', 'retrying') AND ready_at > now()
 )
-SELECT c.run_id, c.name, c.attempt_id, c.attempt,
+-- In each row also, and where nothing was claimed in a row of its own: in how many seconds the next retry or look is due.
+SELECT later.next_in, c.run_id, c.name, c.attempt_id, c.attempt,
     -- Neither those of before it was cleared, nor those whose holders fell silent.
     c.attempt - c.tries_before - c.rescues AS tries, r.dag, r.pipeline, r.hash, r.logical_at,
     coalesce(r.started_at, r.made_at) AS run_started_at,
     extract(epoch FROM clock_timestamp() - c.started_at)::float8 AS age,
     c.started_at = now() AS first_look, c.result AS kept, r.params,
     coalesce(r.interval_start, r.logical_at) AS interval_start, coalesce(r.interval_end, r.logical_at) AS interval_end
-FROM claimed c JOIN run r ON r.id = c.run_id
+FROM later LEFT JOIN (claimed c JOIN run r ON r.id = c.run_id) ON true

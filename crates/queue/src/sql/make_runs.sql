@@ -8,9 +8,9 @@ WITH asked AS (
     INSERT INTO run_key (key, run_id) SELECT key, id FROM asked ON CONFLICT DO NOTHING RETURNING run_id
 ), made AS (
     INSERT INTO run (id, dag, pipeline, hash, logical_at, interval_start, interval_end, cause, params, max_active_runs,
-        deadline, expected_in, event, state, tasks_left, stale, reason, ended_at)
+        timeout_in, expected_in, event, state, tasks_left, stale, reason, ended_at)
     SELECT id, dag, pipeline, hash, logical_at, interval_start, interval_end, cause, params, max_active_runs,
-        now() + timeout_seconds * interval '1 second', expected_in, event,
+        timeout_seconds, expected_in, event,
         CASE WHEN skipped IS NULL THEN 'queued' ELSE 'cancelled' END, CASE WHEN skipped IS NULL THEN tasks ELSE 0 END,
         skipped IS NOT NULL, skipped, CASE WHEN skipped IS NOT NULL THEN now() END
     FROM asked JOIN fresh ON fresh.run_id = asked.id

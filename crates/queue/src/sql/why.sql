@@ -13,7 +13,8 @@ SELECT t.name, t.state, t.reason, t.deferred, t.attempt, t.ready_at, t.ready_at 
     t.tasks_max, coalesce((SELECT sum(k.tasks) FROM taken k WHERE k.dag = t.dag), 0)::bigint AS dag_tasks,
     parent.name AS parent, parent.state AS parent_state, parent.since AS parent_since,
     t.map_of, (SELECT m.items_max FROM task m WHERE m.run_id = t.run_id AND m.name = t.map_of) AS items_max,
-    past.state AS past_state, past.run_id AS past_run
+    past.state AS past_state, past.run_id AS past_run,
+    head.name AS head, head.dag AS head_dag, head.need AS head_need
 FROM task t JOIN run r ON r.id = t.run_id
 LEFT JOIN backfill b ON b.id = r.backfill
 LEFT JOIN pool_now p ON p.name = t.pool
@@ -28,4 +29,11 @@ LEFT JOIN LATERAL (
     WHERE t.depends_on_past AND b.dag = t.dag AND b.logical_at < r.logical_at
     ORDER BY b.logical_at DESC LIMIT 1
 ) past ON true
+LEFT JOIN LATERAL (
+    -- A large one that comes first, for which slots are kept free.
+    SELECT h.name, h.dag, least(h.slots, p.slots) AS need FROM task h
+    WHERE h.pool = t.pool AND h.state IN ('ready', 'retrying') AND h.ready_at <= now()
+      AND least(h.slots, p.slots) > p.slots - p.taken AND (h.priority > t.priority OR h.priority = t.priority AND h.ready_at < t.ready_at)
+    ORDER BY h.priority DESC, h.ready_at LIMIT 1
+) head ON true
 WHERE t.run_id = $1 AND t.state IN ('waiting', 'ready', 'retrying')

@@ -3,7 +3,7 @@
 use super::*;
 use uuid::Uuid;
 
-fn follow(success: &Success) -> NewRun {
+pub(super) fn follow(success: &Success) -> NewRun {
     NewRun {
         dag: success.dag.clone(),
         cause: Cause::After,
@@ -11,7 +11,7 @@ fn follow(success: &Success) -> NewRun {
     }
 }
 
-async fn following(queue: &Queue) {
+pub(super) async fn following(queue: &Queue) {
     let dags = [("up".into(), false), ("down".into(), false), ("also".into(), true)];
     queue.publish_dags("p", "h", &dags).await.unwrap();
     queue
@@ -21,7 +21,7 @@ async fn following(queue: &Queue) {
 }
 
 /// Runs the one task of a run of `up`.
-async fn end(queue: &Queue, ending: &Ending) -> Uuid {
+pub(super) async fn end(queue: &Queue, ending: &Ending) -> Uuid {
     let (id, _) = queue.create(&NewRun { dag: "up".into(), ..run_of("a", &unique("key")) }).await.unwrap();
     let claim = queue.claim("me", LEASE, 1).await.unwrap().remove(0);
     queue.finish(&claim, ending).await.unwrap();
@@ -57,6 +57,7 @@ async fn a_run_that_succeeds_again_is_not_followed_again() {
     end(&queue, &success()).await;
     let first = queue.successes().await.unwrap().remove(0);
     assert!(queue.follow(&first, &follow(&first)).await.unwrap());
+    steps::watch_no_more(queue.pool()).await;
     let again = "UPDATE run SET state = 'running' WHERE dag = 'up'; UPDATE run SET state = 'success' WHERE dag = 'up'";
     sqlx::raw_sql(again).execute(queue.pool()).await.unwrap();
     let second = queue.successes().await.unwrap().remove(0);

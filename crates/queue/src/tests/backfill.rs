@@ -8,7 +8,7 @@ use std::time::Instant;
 const YEAR_MAX: Duration = Duration::from_secs(1);
 
 /// A run of three tasks for each of `days` days.
-fn days(prefix: &str, days: usize) -> Vec<NewRun> {
+pub(super) fn days(prefix: &str, days: usize) -> Vec<NewRun> {
     let first = run_of("a b<a c<b", prefix);
     let of = |day: usize| {
         // PostgreSQL keeps microseconds.
@@ -25,7 +25,7 @@ fn days(prefix: &str, days: usize) -> Vec<NewRun> {
     (0..days).map(of).collect()
 }
 
-fn asked(reprocess: Reprocess, max_active: u32) -> NewBackfill {
+pub(super) fn asked(reprocess: Reprocess, max_active: u32) -> NewBackfill {
     NewBackfill { dag: "d".into(), from: Utc::now(), to: Utc::now(), reprocess, max_active }
 }
 

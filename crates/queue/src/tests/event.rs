@@ -3,7 +3,7 @@
 use super::*;
 use uuid::Uuid;
 
-async fn waiting(queue: &Queue) -> Place {
+pub(super) async fn waiting(queue: &Queue) -> Place {
     queue.publish_dags("p", "h", &[("d".into(), false)]).await.unwrap();
     queue.publish_events("p", &[("d".into(), "t".into())]).await.unwrap();
     let seen = place(queue).await;
@@ -14,11 +14,11 @@ async fn waiting(queue: &Queue) -> Place {
     place(queue).await
 }
 
-async fn place(queue: &Queue) -> Place {
+pub(super) async fn place(queue: &Queue) -> Place {
     queue.places().await.unwrap().remove(0)
 }
 
-fn run_to(offset: i64) -> NewRun {
+pub(super) fn run_to(offset: i64) -> NewRun {
     let event =
         serde_json::json!({ "topic": "t", "from": {"0": 10}, "to": {"0": offset}, "records": offset - 10 });
     NewRun { cause: Cause::Kafka, event: Some(event), ..run_of("a", &format!("kafka:d:t:{offset}")) }

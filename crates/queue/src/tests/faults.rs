@@ -6,11 +6,11 @@ use chrono::{DateTime, SecondsFormat};
 use model::Guards;
 use std::collections::BTreeMap;
 
-fn without(queue: &Queue, guard: &str) -> Queue {
+pub(super) fn without(queue: &Queue, guard: &str) -> Queue {
     Queue::with_guards(queue.pool().clone(), Guards::without(guard).unwrap())
 }
 
-async fn count(queue: &Queue, statement: &'static str) -> i64 {
+pub(super) async fn count(queue: &Queue, statement: &'static str) -> i64 {
     let (count,): (i64,) = sqlx::query_as(statement).fetch_one(queue.pool()).await.unwrap();
     count
 }
@@ -40,7 +40,7 @@ async fn both_fire(guard: &str) -> i64 {
     count(&queue, "SELECT count(*) FROM run").await
 }
 
-fn fired(dag: &DagRow, now: DateTime<Utc>) -> Fired<'_> {
+pub(super) fn fired(dag: &DagRow, now: DateTime<Utc>) -> Fired<'_> {
     let due_at = dag.next_at.unwrap();
     let key = format!("schedule:{}:{}", dag.name, due_at.to_rfc3339_opts(SecondsFormat::Secs, true));
     let run = NewRun { dag: dag.name.clone(), key, cause: Cause::Schedule, ..run_of("a", "") };
@@ -51,50 +51,6 @@ fn fired(dag: &DagRow, now: DateTime<Utc>) -> Fired<'_> {
 async fn two_schedulers_make_one_run_of_each_of_a_thousand_dags() {
     assert_eq!(both_fire("").await, DAGS as i64);
     assert!(both_fire("no-run-key").await > DAGS as i64, "without the key, runs are there twice");
-}
-
-/// The server ends the connection of whoever writes this table: as good as a kill of the scheduler at that statement.
-async fn die_at(queue: &Queue, table: &str) {
-    let statements = format!(
-        "CREATE OR REPLACE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(10); RETURN NULL; END $$;
-         CREATE TRIGGER die AFTER INSERT ON {table} EXECUTE FUNCTION die()"
-    );
-    sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(queue.pool()).await.unwrap();
-}
-
-/// What a scheduler leaves that dies in the middle of making a run: runs, keys and tasks; and whether the trigger, asked again, makes
-/// a run that goes on to its end.
-async fn dies_at(table: &str, guard: &str) -> ((i64, i64, i64), bool) {
-    let queue = queue().await;
-    die_at(&queue, table).await;
-    let run = run_of("a b<a", "key");
-    assert!(without(&queue, guard).trigger(&run, &by()).await.is_err(), "{table}");
-    let left = (
-        count(&queue, "SELECT count(*) FROM run").await,
-        count(&queue, "SELECT count(*) FROM run_key").await,
-        count(&queue, "SELECT count(*) FROM task").await,
-    );
-    let undo = format!("DROP TRIGGER die ON {table}");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(undo)).execute(queue.pool()).await.unwrap();
-    let (id, _) = queue.trigger(&run, &by()).await.unwrap();
-    queue.admit("d", 1).await.unwrap();
-    if queue.tasks(id).await.unwrap().is_empty() {
-        return (left, false);
-    }
-    let (_, tasks) = play_on(&queue, id, &[]).await;
-    (left, tasks == [TaskState::Success; 2])
-}
-
-#[tokio::test]
-async fn who_dies_while_making_a_run_leaves_nothing_of_it_and_another_makes_it_whole() {
-    for table in ["run_key", "run", "task", "task_edge", "action"] {
-        assert_eq!(dies_at(table, "").await, ((0, 0, 0), true), "killed at {table}");
-    }
-    assert_eq!(
-        dies_at("task", "run-in-parts").await,
-        ((1, 1, 0), false),
-        "in parts, a run without tasks is left"
-    );
 }
 
 const SLOTS: u32 = 4;

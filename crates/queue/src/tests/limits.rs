@@ -122,8 +122,13 @@ async fn a_task_that_needs_many_slots_is_not_passed_by_small_ones_for_ever() {
     let mut large = run_in("b", "p", 1, 0);
     large.tasks[0].slots = 9;
     queue.create(&large).await.unwrap();
-    queue.create(&run_in("c", "p", 1, -1)).await.unwrap();
+    let (passed, _) = queue.create(&run_in("c", "p", 1, -1)).await.unwrap();
     assert!(queue.claim("me", LEASE, 10).await.unwrap().is_empty());
+    let told = queue.tasks_explained(passed).await.unwrap()[0].reason.clone().unwrap();
+    assert_eq!(
+        told,
+        "waits behind \"t0\" of the DAG \"b\", which needs 4 slots of the pool \"p\": 3 of 4 are taken"
+    );
     for claim in &small {
         queue.finish(claim, &success()).await.unwrap();
     }

@@ -3,6 +3,7 @@
 use super::*;
 
 async fn by_hand(queue: &Queue, statement: &'static str) {
+    steps::watch_no_more(queue.pool()).await;
     sqlx::raw_sql(statement).execute(queue.pool()).await.unwrap();
 }
 

@@ -12,7 +12,14 @@ fn ready() -> Held {
         run_queued: false,
         max_active_runs: 2,
         backfill: None,
-        pool: Pool { name: "heavy".into(), slots: Some(20), taken: 3, need: 1, most_by: Some("y".into()) },
+        pool: Pool {
+            name: "heavy".into(),
+            slots: Some(20),
+            taken: 3,
+            need: 1,
+            most_by: Some("y".into()),
+            head: None,
+        },
         tasks_max: None,
         dag_tasks: 3,
         parent: None,
@@ -56,6 +63,10 @@ fn a_task_that_waits_says_what_holds_it_back() {
         (failed, "ready: a scheduler with a free place takes it"),
         (Held { later: true, ..looked }, "the file f is not there; it looks again at 12:03:10 UTC"),
         (pool(20, 1), "the pool \"heavy\" is full: 20 of 20 slots are taken, most by the DAG \"y\""),
+        (
+            Held { pool: Pool { head: Some(("big".into(), "z".into(), 18)), ..ready().pool }, ..ready() },
+            "waits behind \"big\" of the DAG \"z\", which needs 18 slots of the pool \"heavy\": 3 of 20 are taken",
+        ),
         (pool(18, 4), "it needs 4 slots of the pool \"heavy\": 18 of 20 are taken, most by the DAG \"y\""),
         (Held { tasks_max: Some(3), ..ready() }, "the DAG \"d\" has its maximum of 3 running tasks"),
         (

@@ -39,12 +39,17 @@ fn a_task_whose_condition_does_not_hold_is_skipped_and_one_without_an_answer_fai
 #[test]
 fn claims_leave_time_for_others_to_become_ready_and_a_full_executor_for_room() {
     let now = Instant::now();
-    let wait = |ago_ms: u64, filled, free| {
+    let wait_after = |tasks: usize, ago_ms: u64, filled, free| {
         let claimed_at = now.checked_sub(Duration::from_millis(ago_ms));
-        Pace { claimed_at, filled }.wait(now, free, 32).as_millis()
+        Pace { claimed_at, tasks, filled }.wait(now, free, 32).as_millis()
     };
+    let wait = |ago_ms, filled, free| wait_after(8, ago_ms, filled, free);
     assert_eq!(Pace::default().wait(now, 1, 32), Duration::ZERO);
     assert_eq!([wait(0, false, 1), wait(1, false, 31), wait(2, false, 1)], [2, 1, 0]);
     assert_eq!([wait(0, true, 15), wait(4, true, 1), wait(10, true, 1)], [10, 6, 0]);
     assert_eq!([wait(0, true, 16), wait(2, true, 32)], [2, 0]);
+    assert_eq!(
+        [wait_after(1, 0, false, 31), wait_after(1, 0, true, 0), wait_after(0, 0, false, 32)],
+        [0, 10, 2]
+    );
 }
