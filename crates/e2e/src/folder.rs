@@ -32,6 +32,12 @@ impl Folder {
     }
 }
 
+impl Folder {
+    pub fn remove(&self, file: &str) {
+        fs::remove_file(self.path.join(file)).expect("the file can be removed");
+    }
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.path);

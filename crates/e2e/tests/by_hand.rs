@@ -189,6 +189,11 @@ async fn a_key_makes_one_run_and_pages_show_each_run_once() {
     for key in ["one", "two", "three", "one"] {
         let (status, answer) = post(&world, &runs, Some(key), json!({})).await;
         assert_eq!((status, &answer["new"]), (200, &json!(!made.contains(&answer["run_id"]))), "{answer}");
+        assert_eq!(
+            (&answer["run"]["id"], &answer["run"]["dag"]),
+            (&answer["run_id"], &json!(dag)),
+            "{answer}"
+        );
         made.push(answer["run_id"].clone());
     }
     assert_eq!(made.pop(), made.first().cloned());
@@ -266,4 +271,74 @@ async fn a_wrong_act_says_what_to_do() {
         assert!(found == status && told.contains(part), "{path}: {found} {answer}");
     }
     act(&world, &format!("runs/{id}/cancel"), json!({})).await;
+}
+
+/// All that a list has, page by page, two at a time; `of` is what the last of a page is named by.
+async fn paged(world: &World, list: &str, of: &str) -> Vec<Value> {
+    let (mut seen, mut before) = (vec![], String::new());
+    loop {
+        let page = world.get("scheduler", &format!("/api/v1/{list}&limit=2{before}")).await;
+        let page = page.as_array().unwrap().clone();
+        assert!(page.len() <= 2);
+        let Some(last) = page.last() else { return seen };
+        before = format!("&before={}", last[of].to_string().trim_matches('"'));
+        seen.extend(page);
+    }
+}
+
+#[tokio::test]
+async fn acts_and_backfills_are_read_page_by_page() {
+    let world = World::running();
+    let text =
+        "schedule = \"0 0 * * *\"\nstart = 2026-01-01T00:00:00Z\npaused = true\n[tasks.a]\nkind = \"noop\"\n";
+    let folder = world.published(text).await;
+    let dag = &folder.name;
+    for day in 1..=5 {
+        let asked = json!({ "dag": dag, "from": format!("2026-01-0{day}T00:00:00Z"), "to": format!("2026-01-0{day}T00:00:00Z") });
+        act(&world, "backfills", asked).await;
+    }
+    let froms = paged(&world, &format!("backfills?dag={dag}"), "id").await;
+    let days: Vec<&str> = froms.iter().map(|one| &one["from"].as_str().unwrap()[..10]).collect();
+    assert_eq!(days, ["2026-01-05", "2026-01-04", "2026-01-03", "2026-01-02", "2026-01-01"]);
+    let acts = paged(&world, &format!("actions?dag={dag}"), "id").await;
+    let ids: Vec<i64> = acts.iter().map(|one| one["id"].as_i64().unwrap()).collect();
+    assert!(ids.len() == 5 && ids.is_sorted_by(|a, b| a > b), "{ids:?}");
+}
+
+/// `2026-03-01T12:00:00.123456Z`
+fn has_six_digits(time: &Value) -> bool {
+    let text = time.as_str().unwrap_or_default();
+    text.len() == 27 && text.as_bytes()[19] == b'.' && text.ends_with('Z')
+}
+
+#[tokio::test]
+async fn the_times_of_a_task_have_six_digits() {
+    let world = World::running();
+    let folder = world.published("[tasks.a]\nkind = \"noop\"\n").await;
+    let ended = world.run_to_the_end(&folder.name, "one").await;
+    for time in ["scheduled_at", "queued_at", "started_at", "ended_at"] {
+        assert!(has_six_digits(&ended["tasks"][0][time]), "{time}: {ended:#}");
+    }
+    for time in ["made_at", "started_at", "ended_at"] {
+        assert!(has_six_digits(&ended["run"][time]), "{time}: {ended:#}");
+    }
+}
+
+#[tokio::test]
+async fn who_sets_and_deletes_a_variable_is_written_down_without_its_value() {
+    let world = World::running();
+    let name = test_support::unique("v");
+    let url = format!("{}/api/v1/variables/{name}", world.stack.address("scheduler"));
+    let body = json!({ "value": "hunter22hunter22", "who": "anna", "why": "a new key" });
+    let set = world.http.put(&url).json(&body).send().await.unwrap();
+    assert_eq!(set.status(), 200, "{}", set.text().await.unwrap());
+    let gone =
+        world.http.delete(&url).query(&[("who", "berta"), ("why", "no longer used")]).send().await.unwrap();
+    assert_eq!(gone.status(), 200, "{}", gone.text().await.unwrap());
+    let acts = world.get("scheduler", "/api/v1/actions?limit=1000").await;
+    let of_it = acts.as_array().unwrap().iter().filter(|act| act["detail"]["name"] == name.as_str());
+    let told: Vec<String> =
+        of_it.map(|act| format!("{} {} {}", act["who"], act["what"], act["why"]).replace('"', "")).collect();
+    assert_eq!(told, ["berta delete variable no longer used", "anna set variable a new key"]);
+    assert!(!acts.to_string().contains("hunter22"));
 }

@@ -28,7 +28,8 @@ async fn crew(breaks: &str) -> Crew {
 
 /// A run of tasks that take long, some of which the executor `holder` has. Answers its id, and its DAG's folder.
 async fn held_by(crew: &Crew, holder: &str) -> (Uuid, Folder) {
-    let task = format!("kind = \"command\"\nrun = [\"sh\", \"-c\", \"sleep {TAKES}; echo done\"]\n");
+    let task =
+        format!("kind = \"command\"\nrun = [\"sh\", \"-c\", \"echo begun; sleep {TAKES}; echo done\"]\n");
     // Whoever is free takes one: of several tasks, each executor has some.
     let tasks: String = (0..8).map(|n| format!("[tasks.t{n}]\n{task}")).collect();
     let folder = crew.dag(&tasks);
@@ -52,6 +53,10 @@ async fn the_tasks_of_an_executor_that_dies_begin_elsewhere_within_fifteen_secon
     let mut crew = crew("").await;
     let (id, _folder) = held_by(&crew, "one").await;
     let lost = held(&crew, id, "one").await;
+    eventually("what they say is kept", || async {
+        (said_in_first_try(&crew, id, &lost).await == lost).then_some(())
+    })
+    .await;
     crew.member("one").kill();
     let killed = Instant::now();
     eventually("another has its tasks", || async {
@@ -71,7 +76,21 @@ async fn the_tasks_of_an_executor_that_dies_begin_elsewhere_within_fifteen_secon
     println!("{} tasks began elsewhere {took:?} after their executor was killed", lost.len());
     assert!(took < ELSEWHERE_MAX, "{took:?}");
     assert_eq!(crew.ends(id).await, "success");
+    assert_eq!(
+        said_in_first_try(&crew, id, &lost).await,
+        lost,
+        "what was said before the death is still there"
+    );
 }
+
+/// Those of the tasks whose first try has said that it has begun.
+async fn said_in_first_try(crew: &Crew, id: Uuid, tasks: &[String]) -> Vec<String> {
+    let statement = "SELECT DISTINCT task FROM task_log WHERE run_id = $1 AND task = ANY ($2) AND attempt = 1 AND line = 'begun' ORDER BY task";
+    sqlx::query_scalar(statement).bind(id).bind(tasks).fetch_all(&crew.pool).await.unwrap()
+}
+
+/// A lease, and 30 s beyond it.
+const STOPPED: Duration = Duration::from_secs(10 + 30);
 
 /// Stops the executor `one` until another has done its tasks, and lets it go on. Answers the run's state after that, how many results of
 /// its tasks were taken from it, and its log.
@@ -80,7 +99,9 @@ async fn stopped_and_continued(breaks: &str) -> (i64, String) {
     let (id, _folder) = held_by(&crew, "one").await;
     let lost = held(&crew, id, "one").await;
     crew.member("one").signal(Signal::STOP);
+    let stopped = Instant::now();
     assert_eq!(crew.ends(id).await, "success");
+    eventually("its leases ended long ago", || async { (stopped.elapsed() > STOPPED).then_some(()) }).await;
     let ended: Vec<(String, chrono::DateTime<chrono::Utc>)> = ended(&crew, id, &lost).await;
     crew.member("one").signal(Signal::CONT);
     let said = eventually("it finds out", || async {

@@ -14,8 +14,8 @@ mod streams;
 pub use backfills::{Backfill, BackfillActArgs, BackfillArgs, BackfillListArgs};
 pub use named::{NamedValue, SetNamedArgs};
 pub use runs::{
-    CancelArgs, ClearArgs, Cron, CronNextArgs, Dag, DagNextArgs, DecideArgs, HandArgs, MarkArgs, PauseArgs,
-    Run, RunIdArgs, RunListArgs, Task, TaskLogArgs, TriggerArgs,
+    BulkArgs, CancelArgs, ClearArgs, Cron, CronNextArgs, Dag, DagListArgs, DagNextArgs, DecideArgs, HandArgs,
+    MarkArgs, PauseArgs, Run, RunIdArgs, RunListArgs, Task, TaskLogArgs, TriggerArgs,
 };
 pub use stores::{CheckArgs, CqlArgs, SqlArgs};
 pub use streams::{

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::address::Addresses;
-use crate::cli::{Dag, NamedArgs, PauseArgs, TriggerArgs};
+use crate::cli::{Dag, DagListArgs, NamedArgs, PauseArgs, TriggerArgs};
 use crate::failure::Failure;
 use crate::rest::Rest;
 use crate::run as runs;
@@ -17,7 +17,7 @@ const RUNS_SHOWN: &str = "10";
 
 pub async fn run(addresses: &Addresses, asked: &Dag) -> Result<(), Failure> {
     match asked {
-        Dag::List(args) => list(&addresses.scheduler()?, args.json).await,
+        Dag::List(args) => list(&addresses.scheduler()?, args).await,
         Dag::Show(args) => show(&addresses.scheduler()?, args).await,
         Dag::Trigger(args) => trigger(&addresses.scheduler()?, args).await,
         Dag::Backfill(args) => backfill::make(&addresses.scheduler()?, args).await,
@@ -35,15 +35,19 @@ pub async fn run(addresses: &Addresses, asked: &Dag) -> Result<(), Failure> {
     }
 }
 
-async fn list(scheduler: &Rest, as_json: bool) -> Result<(), Failure> {
-    let dags = scheduler.get(&["api", "v1", "dags"], &[]).await?;
+async fn list(scheduler: &Rest, args: &DagListArgs) -> Result<(), Failure> {
+    let query: Vec<(&str, &str)> = args.tag.as_deref().map(|tag| ("tag", tag)).into_iter().collect();
+    let dags = scheduler.get(&["api", "v1", "dags"], &query).await?;
     let rows = dags.as_array().map(Vec::as_slice).unwrap_or_default();
-    if as_json {
+    if args.json {
         output::json(&dags);
     } else if rows.is_empty() {
         output::line("No DAG is published. `millrace check` says whether the files are right.");
     } else {
-        output::line(table::of_objects(&["name", "pipeline", "paused", "next_at", "last_logical"], rows));
+        output::line(table::of_objects(
+            &["name", "pipeline", "paused", "next_at", "last_logical", "owner"],
+            rows,
+        ));
     }
     Ok(())
 }
@@ -91,11 +95,13 @@ async fn trigger(scheduler: &Rest, args: &TriggerArgs) -> Result<(), Failure> {
 
 async fn set(scheduler: &Rest, args: &PauseArgs, action: &str) -> Result<(), Failure> {
     let body = json!({ "who": args.hand.who, "why": args.hand.why });
-    let answer = scheduler.post(&["api", "v1", "dags", &args.name, action], &body).await?;
-    if args.json {
-        output::json(&answer);
-    } else {
-        output::line(format_args!("{} is {}", args.name, if action == "pause" { "paused" } else { "on" }));
+    for name in &args.names {
+        let answer = scheduler.post(&["api", "v1", "dags", name, action], &body).await?;
+        if args.json {
+            output::json(&answer);
+        } else {
+            output::line(format_args!("{name} is {}", if action == "pause" { "paused" } else { "on" }));
+        }
     }
     Ok(())
 }

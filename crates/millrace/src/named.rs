@@ -7,7 +7,7 @@ use pipeline::named::{Named, VALUE_BYTES_MAX};
 use serde_json::{Value, json};
 
 use crate::address::Addresses;
-use crate::cli::{NamedValue, SetNamedArgs};
+use crate::cli::{HandArgs, NamedValue, SetNamedArgs};
 use crate::failure::Failure;
 use crate::{output, table};
 
@@ -19,7 +19,7 @@ pub async fn run(addresses: &Addresses, kind: Named, asked: &NamedValue) -> Resu
     };
     match asked {
         NamedValue::Set(args) => {
-            let body = json!({ "value": value(kind, args)?, "who": args.who });
+            let body = json!({ "value": value(kind, args)?, "who": args.hand.who, "why": args.hand.why });
             let answer = scheduler.put(&["api", "v1", path, &args.name], &body).await?;
             tell(args.json, &answer, format!("{} {} is set", kind.word(), args.name));
         }
@@ -32,11 +32,17 @@ pub async fn run(addresses: &Addresses, kind: Named, asked: &NamedValue) -> Resu
             }
         }
         NamedValue::Delete(args) => {
-            let answer = scheduler.delete(&["api", "v1", path, &args.name]).await?;
+            let answer = scheduler.delete(&["api", "v1", path, &args.name], &hand(&args.hand)).await?;
             tell(args.json, &answer, format!("{} {} is deleted", kind.word(), args.name));
         }
     }
     Ok(())
+}
+
+/// Who acts, and why, as a query.
+fn hand(hand: &HandArgs) -> Vec<(&'static str, &str)> {
+    let said = [("who", hand.who.as_deref()), ("why", hand.why.as_deref())];
+    said.into_iter().filter_map(|(key, text)| Some((key, text?))).collect()
 }
 
 fn tell(as_json: bool, answer: &Value, sentence: String) {

@@ -43,8 +43,8 @@ impl Rest {
         self.ask(self.http.put(self.address(path)?).json(body).timeout(ANSWER_MAX)).await
     }
 
-    pub async fn delete(&self, path: &[&str]) -> Result<Value, Failure> {
-        self.ask(self.http.delete(self.address(path)?).timeout(ANSWER_MAX)).await
+    pub async fn delete(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Failure> {
+        self.ask(self.http.delete(self.address(path)?).query(query).timeout(ANSWER_MAX)).await
     }
 
     fn address(&self, path: &[&str]) -> Result<reqwest::Url, Failure> {

@@ -1,10 +1,12 @@
 //! `millrace run`: runs of DAGs.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::address::Addresses;
-use crate::cli::{CancelArgs, ClearArgs, Run, RunListArgs};
+use crate::cli::{BulkArgs, CancelArgs, ClearArgs, Run, RunListArgs};
 use crate::failure::Failure;
 use crate::rest::Rest;
 use crate::{output, table};
@@ -16,6 +18,7 @@ pub async fn run(addresses: &Addresses, asked: &Run) -> Result<(), Failure> {
         Run::Show(args) => show(&scheduler, &args.id, args.json).await,
         Run::Cancel(args) => cancel(&scheduler, args).await,
         Run::Clear(args) => clear(&scheduler, args).await,
+        Run::Bulk(args) => bulk(&scheduler, args).await,
     }
 }
 
@@ -98,7 +101,7 @@ async fn clear(scheduler: &Rest, args: &ClearArgs) -> Result<(), Failure> {
         "tasks": (!args.tasks.is_empty()).then_some(&args.tasks),
         "downstream": args.downstream, "upstream": args.upstream,
         "only_failed": !args.all && (args.only_failed || args.tasks.is_empty()),
-        "who": args.hand.who, "why": args.hand.why,
+        "version": version(args.newest), "who": args.hand.who, "why": args.hand.why,
     });
     let answer = scheduler.post(&["api", "v1", "runs", &id.to_string(), "clear"], &body).await?;
     if args.json {
@@ -107,4 +110,44 @@ async fn clear(scheduler: &Rest, args: &ClearArgs) -> Result<(), Failure> {
         output::line(format_args!("{} tasks of run {id} run again", answer["tasks"]));
     }
     Ok(())
+}
+
+fn version(newest: bool) -> &'static str {
+    if newest { "newest" } else { "same" }
+}
+
+/// A thousand runs are cleared in several seconds.
+const BULK_MAX: Duration = Duration::from_secs(30);
+
+async fn bulk(scheduler: &Rest, args: &BulkArgs) -> Result<(), Failure> {
+    let which = json!({ "dag": args.dag, "state": args.state, "from": args.from, "to": args.to });
+    let body = json!({
+        "what": args.what, "runs": (!args.runs.is_empty()).then_some(&args.runs),
+        "where": args.runs.is_empty().then_some(which),
+        "tasks": (!args.tasks.is_empty()).then_some(&args.tasks), "state": args.mark,
+        "downstream": args.downstream, "upstream": args.upstream, "version": version(args.newest),
+        "who": args.hand.who, "why": args.hand.why,
+    });
+    let answer = scheduler.post_within(BULK_MAX, &["api", "v1", "bulk"], &body).await?;
+    let answers = answer["answers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    if args.json {
+        output::json(&answer);
+    } else {
+        answers.iter().for_each(|answer| output::line(bulk_line(answer)));
+        output::line(format_args!("{}: {} of {} runs", args.what, answer["done"], answer["asked"]));
+    }
+    match answers.iter().filter(|answer| answer["done"] != true).count() {
+        0 => Ok(()),
+        left => Err(Failure::Failed(format!("to {left} runs it could not be done"))),
+    }
+}
+
+fn bulk_line(answer: &Value) -> String {
+    let text = |key: &str| table::cell(&answer[key], "");
+    let what = match (answer["done"] == true, answer["tasks"].is_null()) {
+        (true, true) => "done".into(),
+        (true, false) => format!("{} tasks run again", text("tasks")),
+        (false, _) => text("error"),
+    };
+    format!("{}  {what}", text("run_id"))
 }

@@ -39,8 +39,8 @@ pub use source::{Field, FieldType, From as FieldFrom, Paging, Source, Stop};
 pub use stream::Stream;
 pub use table::{Clustering, Direction, Nulls, Store, Table};
 pub use task::{
-    Backoff, Choice, Expect, Foreach, HttpCall, ITEMS_MAX, JobAction, Kind, Passed, RetryPolicy, Task,
-    Waited, WaitedLag, WaitedRows, WaitedRun, item_name, item_of,
+    Backoff, Checked, CheckedFresh, CheckedRows, CheckedUnique, Choice, Expect, Foreach, HttpCall, ITEMS_MAX,
+    JobAction, Kind, Passed, RetryPolicy, Task, Waited, WaitedLag, WaitedRows, WaitedRun, item_name, item_of,
 };
 
 use model::Guards;

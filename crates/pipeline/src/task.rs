@@ -1,10 +1,12 @@
 //! Tasks of a DAG.
 
+mod check;
 mod foreach;
 mod kind;
 mod retry;
 mod wait;
 
+pub use check::{Checked, CheckedFresh, CheckedRows, CheckedUnique};
 pub use foreach::{Foreach, ITEMS_MAX, item_name, item_of};
 pub use kind::{Choice, Expect, HttpCall, JobAction, Kind};
 pub use retry::{Backoff, RetryPolicy};

@@ -253,3 +253,34 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_check_asks_one_thing_of_tables_that_are_there() {
+    let problem = |asked: &str| {
+        let mut bundle = shipped();
+        let text = format!("[tasks.a]\nkind = \"check\"\n{asked}\n");
+        bundle.files.insert("dags/checks.toml".into(), text);
+        match Pipeline::parse(&bundle) {
+            Ok(_) => String::new(),
+            Err(problems) => {
+                problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; ")
+            }
+        }
+    };
+    let cases = [
+        ("rows = { table = \"users\", at_least = 1 }", ""),
+        ("fresh = { table = \"created_users\", column = \"fetched_at\", within = \"1h\" }", ""),
+        ("unique = { table = \"users\", columns = [\"email\"] }", ""),
+        ("", "write exactly one of `ids_of`"),
+        ("sql = \"SELECT 1\"\nrows = { table = \"users\", at_least = 1 }", "write exactly one of `ids_of`"),
+        ("rows = { table = \"users\" }", "rows expects nothing: write `equals`, `at_least` or `at_most`"),
+        ("rows = { table = \"user\", at_most = 1 }", "names the table \"user\", which is not declared"),
+        ("fresh = { table = \"users\", column = \"at\" }", "missing field `within`"),
+        ("unique = { table = \"users\", columns = [] }", "unique needs columns"),
+        ("unique = { table = \"created_users\", columns = [\"id\"] }", "unique asks a table in PostgreSQL"),
+    ];
+    for (asked, expected) in cases {
+        let told = problem(asked);
+        assert!(told.contains(expected) && told.is_empty() == expected.is_empty(), "{asked}: {told}");
+    }
+}

@@ -1,8 +1,8 @@
 //! What a single definition cannot see: names that must exist, cycles, fields of schemas.
 
 use crate::{
-    Bundle, Choice, Column, Dag, Foreach, Kind, Pipeline, Problem, Store, Stream, Table, Task, Waited,
-    columns, file::line_of_section, schema::ColumnType, template,
+    Bundle, Checked, Choice, Column, Dag, Foreach, Kind, Pipeline, Problem, Store, Stream, Table, Task,
+    Waited, columns, file::line_of_section, schema::ColumnType, template,
 };
 use schedule::ScheduleError;
 use std::collections::BTreeMap;
@@ -279,24 +279,7 @@ fn check_kind(section: &str, kind: &Kind, dag: &Dag, pipeline: &Pipeline, found:
         Kind::Job { job, .. } if !pipeline.jobs.contains_key(job) => {
             found.say(section, unknown("job", job, pipeline.jobs.keys()))
         }
-        Kind::Check { ids_of, tables, sql, cql, .. } => {
-            if [ids_of.is_some(), sql.is_some(), cql.is_some()].iter().filter(|set| **set).count() != 1 {
-                found.say(section, "write exactly one of `ids_of`, `sql`, `cql`".into());
-            }
-            if let Some(task) = ids_of.as_ref().filter(|task| {
-                !matches!(dag.tasks.get(*task).map(|task| &task.kind), Some(Kind::Fetch { .. }))
-            }) {
-                found.say(section, format!("ids_of names \"{task}\", which is no fetch task of this DAG"));
-            }
-            if ids_of.as_ref().is_some_and(|task| dag.tasks.get(task).is_some_and(|it| it.foreach.is_some()))
-            {
-                found.say(
-                    section,
-                    "ids_of names a task with a foreach: the ids are those of its items".into(),
-                );
-            }
-            check_tables(section, tables, pipeline, found);
-        }
+        Kind::Check(checked) => check_check(section, checked, dag, pipeline, found),
         Kind::Wait(waited) => check_wait(section, waited, pipeline, found),
         // A DAG of another pipeline is not known here; its own name is.
         Kind::Run { dag: other, .. } if *other == dag.name => {
@@ -307,6 +290,38 @@ fn check_kind(section: &str, kind: &Kind, dag: &Dag, pipeline: &Pipeline, found:
             found.say(section, "run needs a program: run = [\"echo\", \"hello\"]".into())
         }
         _ => {}
+    }
+}
+
+fn check_check(section: &str, checked: &Checked, dag: &Dag, pipeline: &Pipeline, found: &mut Found<'_>) {
+    let asked = checked.asked();
+    if asked.len() != 1 {
+        found.say(section, "write exactly one of `ids_of`, `sql`, `cql`, `rows`, `fresh`, `unique`".into());
+    }
+    let of = checked.ids_of.as_ref();
+    if let Some(task) =
+        of.filter(|task| !matches!(dag.tasks.get(*task).map(|task| &task.kind), Some(Kind::Fetch { .. })))
+    {
+        found.say(section, format!("ids_of names \"{task}\", which is no fetch task of this DAG"));
+    }
+    if of.is_some_and(|task| dag.tasks.get(task).is_some_and(|it| it.foreach.is_some())) {
+        found.say(section, "ids_of names a task with a foreach: the ids are those of its items".into());
+    }
+    check_tables(section, &checked.tables(), pipeline, found);
+    if let Some(rows) = &checked.rows
+        && rows.equals.or(rows.at_least).or(rows.at_most).is_none()
+    {
+        found.say(section, "rows expects nothing: write `equals`, `at_least` or `at_most`".into());
+    }
+    let Some(unique) = &checked.unique else { return };
+    if unique.columns.is_empty() {
+        found.say(section, "unique needs columns: columns = [\"id\"]".into());
+    }
+    if pipeline.tables.get(&unique.table).is_some_and(|table| table.store == Store::Cassandra) {
+        found.say(
+            section,
+            "unique asks a table in PostgreSQL: Cassandra can't group rows by what is not their key".into(),
+        );
     }
 }
 

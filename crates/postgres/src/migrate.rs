@@ -6,7 +6,7 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 
-const MIGRATIONS: [(i64, &str, &str); 11] = [
+const MIGRATIONS: [(i64, &str, &str); 12] = [
     (1, "pipelines", include_str!("../../../migrations/0001_pipelines.sql")),
     (2, "runs", include_str!("../../../migrations/0002_runs.sql")),
     (3, "jobs", include_str!("../../../migrations/0003_jobs.sql")),
@@ -18,6 +18,7 @@ const MIGRATIONS: [(i64, &str, &str); 11] = [
     (9, "speed", include_str!("../../../migrations/0009_speed.sql")),
     (10, "months", include_str!("../../../migrations/0010_months.sql")),
     (11, "traces", include_str!("../../../migrations/0011_traces.sql")),
+    (12, "about dags", include_str!("../../../migrations/0012_about_dags.sql")),
 ];
 
 /// Brings the schema up to date. Many processes may do it at once: an advisory lock lets one work.

@@ -1,6 +1,6 @@
 //! What people do to runs and tasks by hand. Each act is written down with who and why, in the transaction of its effect.
 
-use crate::{NewRun, Queue, judge, make, run, run::lock, tell};
+use crate::{NewRun, Queue, Renewed, judge, make, renew, run, run::lock, tell};
 use chrono::{DateTime, Utc};
 use model::{RunState, TaskState};
 use pipeline::graph;
@@ -40,6 +40,7 @@ impl Clear {
 #[derive(Clone, Debug, Serialize)]
 pub struct ActionRow {
     pub id: i64,
+    #[serde(serialize_with = "crate::micros::at")]
     pub at: DateTime<Utc>,
     pub who: String,
     pub what: String,
@@ -106,15 +107,40 @@ impl Queue {
 
     /// Lets tasks of a run run again; what is running of them is stopped. Answers how many.
     pub async fn clear(&self, run_id: Uuid, which: &Clear, by: &By) -> Result<u64, sqlx::Error> {
-        let names = match &which.tasks {
-            Some(tasks) => Some(around(&self.edges(run_id).await?, tasks, which.downstream, which.upstream)),
-            None => None,
-        };
+        let names = self.named(run_id, which).await?;
         let mut transaction = self.pool.begin().await?;
         lock(&mut transaction, run_id).await?;
         let cleared = clear(&mut transaction, run_id, &names, which.only_failed, by).await?;
         transaction.commit().await?;
         Ok(cleared)
+    }
+
+    /// The same, and the run goes on with the newest version of its DAG, in one transaction.
+    pub async fn clear_with(
+        &self,
+        run_id: Uuid,
+        which: &Clear,
+        newest: &NewRun,
+        by: &By,
+    ) -> Result<Renewed, sqlx::Error> {
+        let names = self.named(run_id, which).await?;
+        let mut transaction = self.pool.begin().await?;
+        lock(&mut transaction, run_id).await?;
+        if let Some(why) = renew::unfit(&mut transaction, run_id, newest).await? {
+            return Ok(Renewed::Unfit(why));
+        }
+        let (names, only_failed) = (&names, which.only_failed);
+        let cleared = clear_as(&mut transaction, run_id, names, only_failed, Some(newest), by).await?;
+        transaction.commit().await?;
+        Ok(Renewed::Cleared(cleared))
+    }
+
+    /// The tasks that a clear means by name; none where it means all.
+    async fn named(&self, run_id: Uuid, which: &Clear) -> Result<Option<Vec<String>>, sqlx::Error> {
+        Ok(match &which.tasks {
+            Some(tasks) => Some(around(&self.edges(run_id).await?, tasks, which.downstream, which.upstream)),
+            None => None,
+        })
     }
 
     /// Gives a task an end that people decide; what runs of it is stopped, and its answer refused. An ended run is judged anew by
@@ -177,12 +203,34 @@ impl Queue {
         run_id: Option<Uuid>,
         limit: i64,
     ) -> Result<Vec<ActionRow>, sqlx::Error> {
-        sqlx::query_as("SELECT * FROM action WHERE ($1::text IS NULL OR dag = $1) AND ($2::uuid IS NULL OR run_id = $2) ORDER BY id DESC LIMIT $3")
+        self.actions_page(dag, run_id, None, limit).await
+    }
+
+    /// A page of them: only those that were done before the act `before`.
+    pub async fn actions_page(
+        &self,
+        dag: Option<&str>,
+        run_id: Option<Uuid>,
+        before: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<ActionRow>, sqlx::Error> {
+        sqlx::query_as("SELECT * FROM action WHERE ($1::text IS NULL OR dag = $1) AND ($2::uuid IS NULL OR run_id = $2) AND ($3::bigint IS NULL OR id < $3) ORDER BY id DESC LIMIT $4")
             .bind(dag)
             .bind(run_id)
+            .bind(before)
             .bind(limit)
             .fetch_all(&self.pool)
             .await
+    }
+
+    /// Writes down an act that is done to no DAG: `on` says to what.
+    pub async fn record_act(
+        connection: &mut PgConnection,
+        by: &By,
+        what: &str,
+        on: Value,
+    ) -> Result<(), sqlx::Error> {
+        record(connection, by, what, On::dag(""), on).await
     }
 }
 
@@ -202,6 +250,18 @@ pub(crate) async fn clear(
     only_failed: bool,
     by: &By,
 ) -> Result<u64, sqlx::Error> {
+    clear_as(connection, run_id, names, only_failed, None, by).await
+}
+
+/// The same; with another version, what does not run and has not ended is as that one has it.
+async fn clear_as(
+    connection: &mut PgConnection,
+    run_id: Uuid,
+    names: &Option<Vec<String>>,
+    only_failed: bool,
+    newest: Option<&NewRun>,
+    by: &By,
+) -> Result<u64, sqlx::Error> {
     let cleared = sqlx::query(include_str!("sql/clear.sql"))
         .bind(run_id)
         .bind(names)
@@ -210,8 +270,15 @@ pub(crate) async fn clear(
         .await?
         .rows_affected();
     if cleared > 0 {
+        let version = match newest {
+            Some(newest) => Some(renew::renew(connection, run_id, newest).await?),
+            None => None,
+        };
         let dag = go_on(connection, run_id, REOPEN).await?;
-        let detail = json!({ "tasks": names, "only_failed": only_failed, "cleared": cleared });
+        let mut detail = json!({ "tasks": names, "only_failed": only_failed, "cleared": cleared });
+        if let Some(version) = version {
+            detail["version"] = version;
+        }
         record(connection, by, "clear", On::run(&dag, run_id), detail).await?;
         tell::stop(connection, run_id).await?;
     }

@@ -4,6 +4,7 @@
 //! lease with an `attempt_id`, and every write of a result names that id, so that a late answer of a lost holder is refused by
 //! the database. Finishing a task moves counters on its children: O(children), nothing is scanned. All clocks are the database's.
 
+mod about;
 mod act;
 mod after;
 mod backfill;
@@ -11,23 +12,27 @@ mod chores;
 mod claim;
 mod dags;
 mod event;
+mod figures;
 mod finish;
 mod hint;
 mod judge;
 mod log;
 mod make;
 mod map;
+mod micros;
 mod months;
 mod notify;
 mod pools;
 mod read;
 mod reconcile;
+mod renew;
 mod rescue;
 mod run;
 mod tell;
 mod trace;
 mod why;
 
+pub use about::About;
 pub use act::{ActionRow, By, Clear};
 pub use after::Success;
 pub use backfill::{BackfillRow, Backfilled, Counts, NewBackfill, Reprocess, There};
@@ -35,14 +40,16 @@ pub use chores::Chores;
 pub use claim::Claim;
 pub use dags::{DagRow, Fired};
 pub use event::{Offsets, Place};
+pub use figures::{EndedRun, Figures, PoolFigures};
 pub use finish::{Ending, Finished, RESULT_BYTES_MAX};
 pub use hint::Hint;
-pub use log::{LEVELS, LOG_CHANNEL, Line, Lines, LogLine, ansi};
+pub use log::{LEVELS, LINE_CHARS_MAX, LOG_CHANNEL, Line, Lines, LogLine, ansi, cut};
 pub use map::{Expansion, Item, Items};
 pub use notify::{NOTIFICATIONS_CHANNEL, Notification, Sent};
 pub use pools::Late;
 pub use read::{AttemptRow, Notice, RunRow, TaskRow, Which};
 pub use reconcile::Reconciled;
+pub use renew::Renewed;
 pub use run::{Cause, NewRun, NewTask};
 pub use trace::TracedAttempt;
 

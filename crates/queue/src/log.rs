@@ -35,6 +35,7 @@ pub struct LogLine {
     /// Later ones have greater ids: the last of a page asks for the next.
     pub id: i64,
     pub attempt: i32,
+    #[serde(serialize_with = "crate::micros::at")]
     pub at: DateTime<Utc>,
     /// error, warn, info or debug, as its words say.
     pub level: String,
@@ -105,8 +106,8 @@ impl Queue {
     }
 }
 
-/// A text that PostgreSQL takes, with a note where something is missing.
-fn cut(line: &Line, chars_max: usize) -> String {
+/// A line as it is stored: a text that PostgreSQL takes, with a note where something is missing.
+pub fn cut(line: &Line, chars_max: usize) -> String {
     let kept: String = line.text.chars().take(chars_max).collect();
     let missing = line.text.len() - kept.len() + line.dropped;
     let kept = kept.replace('\0', "");

@@ -33,10 +33,12 @@ pub struct Notification {
     pub run_id: Uuid,
     pub task: Option<String>,
     pub text: String,
+    #[serde(serialize_with = "crate::micros::at")]
     pub made_at: DateTime<Utc>,
     /// waiting, sent or failed.
     pub state: String,
     pub tries: i32,
+    #[serde(serialize_with = "crate::micros::maybe")]
     pub sent_at: Option<DateTime<Utc>>,
     /// What kept the last try from going out.
     pub problem: Option<String>,
@@ -104,16 +106,18 @@ impl Queue {
             .map(drop)
     }
 
-    /// The newest notifications, of one state or of all.
+    /// The newest notifications, of one state or of all; only those that are older than `before`.
     pub async fn notifications(
         &self,
         state: Option<&str>,
+        before: Option<i64>,
         limit: i64,
     ) -> Result<Vec<Notification>, sqlx::Error> {
         sqlx::query_as(
-            "SELECT * FROM notification WHERE ($1::text IS NULL OR state = $1) ORDER BY id DESC LIMIT $2",
+            "SELECT * FROM notification WHERE ($1::text IS NULL OR state = $1) AND ($2::bigint IS NULL OR id < $2) ORDER BY id DESC LIMIT $3",
         )
         .bind(state)
+        .bind(before)
         .bind(limit)
         .fetch_all(&self.pool)
         .await

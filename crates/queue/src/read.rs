@@ -23,8 +23,11 @@ pub struct RunRow {
     pub params: serde_json::Value,
     pub state: RunState,
     pub reason: Option<String>,
+    #[serde(serialize_with = "crate::micros::at")]
     pub made_at: DateTime<Utc>,
+    #[serde(serialize_with = "crate::micros::maybe")]
     pub started_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "crate::micros::maybe")]
     pub ended_at: Option<DateTime<Utc>>,
 }
 
@@ -35,12 +38,17 @@ pub struct TaskRow {
     pub state: TaskState,
     pub attempt: i32,
     /// When all that it waited for had ended.
+    #[serde(serialize_with = "crate::micros::maybe")]
     pub scheduled_at: Option<DateTime<Utc>>,
     /// Since when its last try could have begun: later than that after a retry or a lost holder.
+    #[serde(serialize_with = "crate::micros::maybe")]
     pub queued_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "crate::micros::maybe")]
     pub started_at: Option<DateTime<Utc>>,
+    #[serde(serialize_with = "crate::micros::maybe")]
     pub ended_at: Option<DateTime<Utc>>,
     /// When it is looked at next, where it waits.
+    #[serde(serialize_with = "crate::micros::maybe")]
     pub ready_at: Option<DateTime<Utc>>,
     /// Looked and must look again: it waits for something outside.
     pub deferred: bool,
@@ -55,7 +63,9 @@ pub struct AttemptRow {
     pub attempt: i32,
     pub state: String,
     pub reason: Option<String>,
+    #[serde(serialize_with = "crate::micros::at")]
     pub started_at: DateTime<Utc>,
+    #[serde(serialize_with = "crate::micros::maybe")]
     pub ended_at: Option<DateTime<Utc>>,
 }
 
@@ -71,6 +81,7 @@ pub struct Which<'a> {
 /// Something that was told of a run, once.
 #[derive(Clone, Debug, Serialize)]
 pub struct Notice {
+    #[serde(serialize_with = "crate::micros::at")]
     pub at: DateTime<Utc>,
     pub kind: String,
     pub task: Option<String>,
@@ -89,6 +100,24 @@ impl Queue {
             .bind(which.dag)
             .bind(which.state.map(RunState::as_str))
             .bind(which.before)
+            .bind(limit)
+            .fetch_all(&self.pool)
+            .await
+    }
+
+    /// Runs of a DAG, in a state, for logical times from and to (both included), the oldest first.
+    pub async fn run_ids(
+        &self,
+        which: &Which<'_>,
+        from: Option<DateTime<Utc>>,
+        to: Option<DateTime<Utc>>,
+        limit: i64,
+    ) -> Result<Vec<Uuid>, sqlx::Error> {
+        sqlx::query_scalar(include_str!("sql/run_ids.sql"))
+            .bind(which.dag)
+            .bind(which.state.map(RunState::as_str))
+            .bind(from)
+            .bind(to)
             .bind(limit)
             .fetch_all(&self.pool)
             .await

@@ -1,6 +1,7 @@
 //! REST under `/api/v1`, described by `/api/v1/openapi.json`.
 
 mod backfill;
+mod bulk;
 mod hand;
 mod log;
 mod named;
@@ -41,6 +42,7 @@ use uuid::Uuid;
         backfill::pause,
         backfill::resume,
         backfill::cancel,
+        bulk::act,
         runs,
         run,
         tasks,
@@ -81,6 +83,7 @@ pub fn routes(outside: Outside) -> Router {
         .route("/api/v1/runs/{run_id}/tasks/{task}", get(task))
         .route("/api/v1/runs/{run_id}/tasks/{task}/result", get(result))
         .merge(backfill::routes())
+        .merge(bulk::routes())
         .merge(hand::routes())
         .merge(named::routes())
         .merge(log::routes())
@@ -110,18 +113,31 @@ fn missing(what: String) -> Problem {
     Problem(Trouble(StatusCode::NOT_FOUND, format!("there is no {what}: correct the address")))
 }
 
-#[utoipa::path(get, path = "/api/v1/dags", responses((status = 200, description = "All DAGs that are published, with when each is looked at next, and what keeps an edit of its pipeline from being published")))]
-async fn dags(State(outside): State<Outside>) -> Answer {
+/// Which DAGs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WhichDags {
+    tag: Option<String>,
+}
+
+#[utoipa::path(get, path = "/api/v1/dags", params(("tag" = Option<String>, Query, description = "Only those with this tag")), responses((status = 200, description = "All DAGs that are published, with tags, owner and doc (Markdown) of each, when it is looked at next, and what keeps an edit of its pipeline from being published")))]
+async fn dags(State(outside): State<Outside>, Query(which): Query<WhichDags>) -> Answer {
+    let mut about = outside.queue.about().await?;
     let problems = pipeline::published::problems(outside.queue.pool()).await?;
     let dag = |dag: queue::DagRow| {
+        let about = about.remove(&dag.name).unwrap_or_default();
+        if which.tag.as_ref().is_some_and(|tag| !about.tags.contains(tag)) {
+            return None;
+        }
         let of_it = |problem: &&pipeline::Problem| problem.file.split('/').next() == Some(&dag.pipeline);
-        json!({
+        Some(json!({
             "name": dag.name, "pipeline": dag.pipeline, "version": dag.hash, "paused": dag.paused,
             "next_at": dag.next_at, "last_logical": dag.last_logical,
             "problems": problems.iter().filter(of_it).map(ToString::to_string).collect::<Vec<_>>(),
-        })
+            "tags": about.tags, "owner": about.owner, "doc": about.doc,
+        }))
     };
-    Ok(Json(outside.queue.dags().await?.into_iter().map(dag).collect()))
+    Ok(Json(outside.queue.dags().await?.into_iter().filter_map(dag).collect()))
 }
 
 /// What a trigger may say.
@@ -145,7 +161,7 @@ struct Trigger {
 const KEY_BYTES_MAX: usize = 500;
 
 #[utoipa::path(post, path = "/api/v1/dags/{dag}/runs", request_body = Trigger, params(("dag" = String, Path, description = "Its name"), ("Idempotency-Key" = Option<String>, Header, description = "As idempotency_key of the body")),
-    responses((status = 200, description = "{run_id, new}"), (status = 400, description = "A key that can't be one"), (status = 404, description = "No such DAG"), (status = 422, description = "A parameter is wrong; the answer names it")))]
+    responses((status = 200, description = "{run_id, new, run}"), (status = 400, description = "A key that can't be one"), (status = 404, description = "No such DAG"), (status = 422, description = "A parameter is wrong; the answer names it")))]
 async fn trigger(
     State(outside): State<Outside>,
     Path(dag): Path<String>,
@@ -157,7 +173,8 @@ async fn trigger(
     let by = hand::Hand { who: asked.who, why: asked.why }.by()?;
     let asked = act::Asked { cause: None, key, logical_time: asked.logical_time, params: asked.params };
     let (run_id, new) = act::trigger_run(&outside, &dag, asked, &by).await?;
-    Ok(Json(json!({ "run_id": run_id, "new": new })))
+    let run = outside.queue.run(run_id).await?;
+    Ok(Json(json!({ "run_id": run_id, "new": new, "run": run })))
 }
 
 /// The key of the body or of the header, which must agree.

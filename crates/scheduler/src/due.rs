@@ -6,16 +6,23 @@ use pipeline::Dag;
 use queue::{Cause, DagRow, Fired, NewRun};
 use schedule::{Due, History, Planned};
 use service::Service;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Does what there is to do until the process is to end.
 pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> anyhow::Result<()> {
     let [mut hints] = postgres::listen(outside.queue.pool(), [queue::CHORES_CHANNEL]);
     let mut by_hint = false;
+    let last = service
+        .metrics
+        .number("scheduling_round_last_seconds", "When due times were last looked at, seconds since 1970")?;
+    let took = service.metrics.number("scheduling_round_seconds", "How long that took")?;
     while !service.shutdown.is_cancelled() {
+        let began = Instant::now();
         let next_in = match postgres::answered(round(outside, by_hint)).await {
             Ok(next_in) => {
                 service.health.good("schedule");
+                last.set(Utc::now().timestamp_millis() as f64 / 1_000.0);
+                took.set(began.elapsed().as_secs_f64());
                 next_in
             }
             Err(cause) => {

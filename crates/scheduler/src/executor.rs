@@ -9,6 +9,7 @@ use crate::{
     together::{Together, together},
 };
 use pipeline::{Pipeline, Task, item_of};
+use prometheus::IntCounterVec;
 use queue::{Claim, Ending, Finished, Queue, TaskRow};
 use service::{CancellationToken, Service};
 use std::{
@@ -38,6 +39,8 @@ struct Desk {
     outside: Outside,
     finisher: Finisher,
     lineage: Lineage,
+    /// Ends of tries that were taken, by DAG and how.
+    ended: IntCounterVec,
 }
 
 /// Runs tasks until the process is to end. What is running then is given back at once.
@@ -51,7 +54,12 @@ pub async fn follow(
     let (finisher, endings) = together();
     let queue = outside.queue.clone();
     let finishing = tokio::spawn(endings.run(move |asked| finish(queue.clone(), asked)));
-    let desk = Desk { outside: outside.clone(), finisher, lineage };
+    let ended = service.metrics.counters(
+        "task_tries_ended_total",
+        "Tries of tasks that ended in this process",
+        &["dag", "state"],
+    )?;
+    let desk = Desk { outside: outside.clone(), finisher, lineage, ended };
     let channels = [queue::CHANNEL, queue::STOP_CHANNEL];
     let [mut hints, mut stops] = postgres::listen(outside.queue.pool(), channels);
     let (mut renewed, mut pace) = (Instant::now(), Pace::default());
@@ -211,7 +219,12 @@ async fn attend(desk: &Desk, claim: &Claim, stop: &CancellationToken) {
         run::log(outside, claim, &format!("failed: {reason}")).await;
     }
     match desk.finisher.write((claim.clone(), ending.clone())).await {
-        Ok(Finished::Taken) => desk.lineage.ends(claim, &ending),
+        Ok(Finished::Taken) => {
+            if let Some(state) = word(&ending) {
+                desk.ended.with_label_values(&[claim.dag.as_str(), state]).inc();
+            }
+            desk.lineage.ends(claim, &ending)
+        }
         Ok(Finished::Refused) => {
             tracing::warn!(run.id = %claim.run_id, task = claim.task, "its result came too late and was refused")
         }
@@ -219,6 +232,17 @@ async fn attend(desk: &Desk, claim: &Claim, stop: &CancellationToken) {
         Err(cause) => {
             tracing::error!(run.id = %claim.run_id, task = claim.task, "its result was not kept: {cause}")
         }
+    }
+}
+
+/// How a try ended; nothing where it has not.
+fn word(ending: &Ending) -> Option<&'static str> {
+    match ending {
+        Ending::Success(_) | Ending::Branched { .. } => Some("success"),
+        Ending::Failed { retry_in: Some(_), .. } => Some("retrying"),
+        Ending::Failed { .. } => Some("failed"),
+        Ending::Skipped { .. } => Some("skipped"),
+        Ending::Deferred { .. } => None,
     }
 }
 
@@ -293,7 +317,7 @@ async fn begin(
 ) -> Option<Ending> {
     let Prepared { pipeline, is_item, tasks, context, mask, .. } = prepared;
     if task.foreach.is_some() && !is_item {
-        return foreach::attend(outside, claim, task, context).await;
+        return foreach::attend(outside, claim, task, context, mask).await;
     }
     // Of an item, its task has been asked.
     if let Some(ending) = unwanted(task, context).filter(|_| !is_item) {

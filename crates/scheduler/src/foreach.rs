@@ -1,6 +1,6 @@
 //! Tasks that are done once for each item: their items are made, and they end as those did.
 
-use crate::{executor, outside::Outside, template};
+use crate::{executor, mask::Mask, outside::Outside, template};
 use model::{Break, Guards, TaskState};
 use pipeline::{Foreach, Task};
 use queue::{Claim, Ending, Expansion, Finished, Items, RESULT_BYTES_MAX};
@@ -10,19 +10,25 @@ use serde_json::{Value, json};
 const TOLD_CHARS_MAX: usize = 200;
 
 /// Makes the items, or ends with them. No ending: the claim is over, and the task waits for its items.
-pub async fn attend(outside: &Outside, claim: &Claim, task: &Task, context: &Value) -> Option<Ending> {
+pub async fn attend(
+    outside: &Outside,
+    claim: &Claim,
+    task: &Task,
+    context: &Value,
+    mask: &Mask,
+) -> Option<Ending> {
     match outside.queue.items(claim.run_id, &claim.task).await {
         Ok(Some(items)) => Some(ended(&items)),
-        Ok(None) => make(outside, claim, task, context).await,
+        Ok(None) => make(outside, claim, task, context, mask).await,
         Err(cause) => failed(format!("its items can't be read: {cause}")),
     }
 }
 
-async fn make(outside: &Outside, claim: &Claim, task: &Task, context: &Value) -> Option<Ending> {
+async fn make(outside: &Outside, claim: &Claim, task: &Task, context: &Value, mask: &Mask) -> Option<Ending> {
     if let Some(ending) = executor::unwanted(task, context) {
         return Some(ending);
     }
-    let items = match wanted(task.foreach.as_ref(), context, outside.queue.guards()) {
+    let items = match wanted(task.foreach.as_ref(), context, mask, outside.queue.guards()) {
         Ok(items) => items,
         Err(ending) => return Some(ending),
     };
@@ -41,9 +47,14 @@ fn failed(reason: String) -> Option<Ending> {
 }
 
 /// The items to make, or how the task ends without any.
-fn wanted(foreach: Option<&Foreach>, context: &Value, guards: Guards) -> Result<Vec<Value>, Ending> {
+fn wanted(
+    foreach: Option<&Foreach>,
+    context: &Value,
+    mask: &Mask,
+    guards: Guards,
+) -> Result<Vec<Value>, Ending> {
     let failed = |reason| Ending::Failed { reason, retry_in: None };
-    let items = foreach.map_or(Ok(vec![]), |foreach| items(foreach, context)).map_err(failed)?;
+    let items = foreach.map_or(Ok(vec![]), |foreach| items(foreach, context, mask)).map_err(failed)?;
     if items.is_empty() && !guards.lack(Break::EmptyForeach) {
         return Err(Ending::Skipped { reason: "foreach gives no items".into() });
     }
@@ -54,7 +65,7 @@ fn wanted(foreach: Option<&Foreach>, context: &Value, guards: Guards) -> Result<
 }
 
 /// What a `foreach` gives, or why it gives nothing.
-fn items(foreach: &Foreach, context: &Value) -> Result<Vec<Value>, String> {
+fn items(foreach: &Foreach, context: &Value, mask: &Mask) -> Result<Vec<Value>, String> {
     match foreach {
         Foreach::List(items) => items.iter().map(|item| template::filled(item, context)).collect(),
         Foreach::Template(text) => {
@@ -62,7 +73,8 @@ fn items(foreach: &Foreach, context: &Value) -> Result<Vec<Value>, String> {
             match serde_json::from_str(&filled) {
                 Ok(Value::Array(items)) => Ok(items),
                 _ => {
-                    let told: String = filled.chars().take(TOLD_CHARS_MAX).collect();
+                    // Masked as a whole: at the cut, half a secret would be left.
+                    let told: String = mask.text(&filled).chars().take(TOLD_CHARS_MAX).collect();
                     Err(format!("foreach gives no list but {told:?}: {text}"))
                 }
             }
@@ -106,7 +118,7 @@ mod tests {
     #[test]
     fn a_foreach_gives_a_list_or_says_what_it_gives() {
         let context = json!({ "params": { "days": ["mo", "tu"], "text": "mo" } });
-        let template = |text: &str| items(&Foreach::Template(text.into()), &context);
+        let template = |text: &str| items(&Foreach::Template(text.into()), &context, &Mask::default());
         assert_eq!(template("{{ params.days }}").unwrap(), [json!("mo"), json!("tu")]);
         assert_eq!(template("[{% for day in params.days %}{\"day\": \"{{ day }}\"}{{ \",\" if not loop.last }}{% endfor %}]").unwrap()[1], json!({"day": "tu"}));
         assert_eq!(template("{{ [] }}").unwrap(), Vec::<Value>::new());
@@ -119,7 +131,18 @@ mod tests {
             assert!(told.contains(expected), "{text}: {told}");
         }
         let list = Foreach::List(vec![3.into(), "{{ params.text }}".into()]);
-        assert_eq!(items(&list, &context).unwrap(), [json!(3), json!("mo")]);
+        assert_eq!(items(&list, &context, &Mask::default()).unwrap(), [json!(3), json!("mo")]);
+    }
+
+    #[test]
+    fn a_secret_at_the_cut_of_what_is_told_is_masked_before_it_is_cut() {
+        let secret = "Tr0ub4dor&3";
+        let mask = Mask::new([secret.into()]);
+        for at in TOLD_CHARS_MAX - secret.len()..=TOLD_CHARS_MAX {
+            let context = json!({ "text": format!("{}{secret}", "x".repeat(at)) });
+            let told = items(&Foreach::Template("{{ text }}".into()), &context, &mask).unwrap_err();
+            assert!(!told.contains(&secret[..4]) && told.contains("xxx"), "at {at}: {told}");
+        }
     }
 
     /// With a guard, a list out of bounds ends the task; without it, so many items would be made.
@@ -128,7 +151,8 @@ mod tests {
         let context = json!({ "nothing": [], "million": vec![0; 1_000_000] });
         let wanted = |text: &str, guard: &str| {
             let foreach = Foreach::Template(text.into());
-            wanted(Some(&foreach), &context, Guards::without(guard).unwrap()).map(|items| items.len())
+            let guards = Guards::without(guard).unwrap();
+            wanted(Some(&foreach), &context, &Mask::default(), guards).map(|items| items.len())
         };
         let none = Ending::Skipped { reason: "foreach gives no items".into() };
         assert_eq!(wanted("{{ nothing }}", "many-items"), Err(none));

@@ -12,6 +12,7 @@ mod config;
 mod due;
 mod event;
 mod executor;
+mod figures;
 mod foreach;
 mod housekeeping;
 mod in_time;
@@ -80,6 +81,7 @@ async fn run(service: Service, config: Config) -> anyhow::Result<()> {
 /// Pages, and all that goes on beside tasks.
 async fn all(service: &Service, config: &Config, outside: &Outside) -> anyhow::Result<()> {
     outside.queue.set_pools(&config.pools).await?;
+    figures::show(&service.metrics, outside)?;
     let patches = web::live::channel();
     let work = async {
         tokio::try_join!(

@@ -122,6 +122,10 @@ pub async fn follow(
     mut events: Events,
 ) -> anyhow::Result<()> {
     let told = service.metrics.counters("lineage_events_total", "Events of lineage", &["outcome"])?;
+    // Shown as 0 from the beginning: what is not there can't be seen to grow.
+    for outcome in ["sent", "dropped"] {
+        told.with_label_values(&[outcome]);
+    }
     loop {
         tokio::select! {
             event = events.recv() => match event {

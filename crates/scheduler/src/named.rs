@@ -10,6 +10,7 @@ pub use store::StoreError;
 
 use crate::mask::Mask;
 use pipeline::named::{self, Named};
+use queue::By;
 use serde_json::{Map, Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -116,20 +117,20 @@ impl Places {
     }
 
     /// Stores a value in PostgreSQL, sealed. What is wrong with it says nothing of it.
-    pub async fn set(&self, kind: Named, name: &str, value: Value, who: &str) -> Result<(), StoreError> {
+    pub async fn set(&self, kind: Named, name: &str, value: Value, by: &By) -> Result<(), StoreError> {
         let wrong = |cause: String| Err(StoreError::Wrong(cause));
         if let Some(problem) = named::name_problem(name) {
             return wrong(problem);
         }
         match kind.read(name, value) {
-            Ok(value) => store::set(&self.pool, self.key.as_deref(), kind, name, &value, who).await,
+            Ok(value) => store::set(&self.pool, self.key.as_deref(), kind, name, &value, by).await,
             Err(cause) => wrong(cause),
         }
     }
 
     /// Takes a value out of PostgreSQL. Answers whether it was there.
-    pub async fn delete(&self, kind: Named, name: &str) -> Result<bool, StoreError> {
-        store::delete(&self.pool, kind, name).await
+    pub async fn delete(&self, kind: Named, name: &str, by: &By) -> Result<bool, StoreError> {
+        store::delete(&self.pool, kind, name, by).await
     }
 
     /// The text of a variable, or of the file that its `_FILE` names.

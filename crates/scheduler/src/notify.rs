@@ -27,6 +27,12 @@ pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> an
         "Tries to tell somebody of a run",
         &["channel", "outcome"],
     )?;
+    for channel in config.notifications.keys() {
+        // Shown as 0 from the beginning: what is not there can't be seen to grow.
+        for outcome in ["sent", "failed"] {
+            told.with_label_values(&[channel.as_str(), outcome]);
+        }
+    }
     let [mut hints] = postgres::listen(outside.queue.pool(), [queue::NOTIFICATIONS_CHANNEL]);
     while !service.shutdown.is_cancelled() {
         match postgres::answered(outside.queue.take_notifications(AT_ONCE, LEASE)).await {

@@ -3,6 +3,7 @@
 pub mod act;
 mod backfills;
 pub mod dags;
+mod doc;
 pub mod run;
 pub mod runs;
 pub mod task;

@@ -2,6 +2,7 @@
 
 use crate::{Config, checking, outside::Outside};
 use pipeline::{Bundle, Dag, Pipeline, Problem};
+use queue::About;
 use service::Service;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -95,6 +96,7 @@ async fn store(outside: &Outside, bundle: &Bundle, pipeline: &Pipeline) -> Resul
     outside.queue.publish_dags(&bundle.name, &pipeline.version, &dags).await?;
     outside.queue.publish_followers(&bundle.name, &followers(pipeline)).await?;
     outside.queue.publish_events(&bundle.name, &events(pipeline)).await?;
+    outside.queue.publish_about(&bundle.name, &about(pipeline)).await?;
     outside.queue.publish_notify(&bundle.name, &listeners(pipeline)).await
 }
 
@@ -111,6 +113,15 @@ fn followers(pipeline: &Pipeline) -> Vec<(String, String)> {
 fn events(pipeline: &Pipeline) -> Vec<(String, String)> {
     let of = |dag: &Dag| Some((dag.name.clone(), dag.settings.on.as_ref()?.stream.clone()));
     pipeline.dags.values().filter_map(of).collect()
+}
+
+/// What each DAG's file says for people.
+fn about(pipeline: &Pipeline) -> Vec<(String, About)> {
+    let of = |dag: &Dag| {
+        let settings = dag.settings.clone();
+        (dag.name.clone(), About { tags: settings.tags, owner: settings.owner, doc: settings.doc })
+    };
+    pipeline.dags.values().map(of).collect()
 }
 
 /// Each DAG beside each channel that is told of its runs.
@@ -136,6 +147,7 @@ async fn retire(outside: &Outside, loaded: &Loaded) -> Result<(), sqlx::Error> {
         outside.queue.publish_dags(name, "", &[]).await?;
         outside.queue.publish_followers(name, &[]).await?;
         outside.queue.publish_events(name, &[]).await?;
+        outside.queue.publish_about(name, &[]).await?;
         outside.queue.publish_notify(name, &[]).await?;
         tracing::info!("retired pipeline {name}: its folder is gone");
     }

@@ -10,6 +10,7 @@ mod http;
 mod other;
 mod passed;
 mod streaming;
+mod tables;
 mod waits;
 
 use crate::{mask::Mask, outside::Outside, template};
@@ -82,9 +83,9 @@ async fn of_kind(job: &Job<'_>) -> Outcome {
         Kind::Cql { statement } => Outcome::of(cql(job, statement).await),
         Kind::Http(call) => Outcome::of(http::run(job, call).await),
         Kind::Command { run, env } => Outcome::of(command::run(job, run, env).await),
-        Kind::Check { ids_of, tables, sql, cql, expect } => Outcome::of(match ids_of {
-            Some(task) => arrived::run(job, task, tables).await,
-            None => check::run(job, sql.as_deref(), cql.as_deref(), expect.as_ref()).await,
+        Kind::Check(checked) => Outcome::of(match &checked.ids_of {
+            Some(task) => arrived::run(job, task, &checked.tables).await,
+            None => check::run(job, checked).await,
         }),
         Kind::Wait(waited) => passed::look(job, waited).await,
         Kind::Approve { question } => other::ask(job, question),
@@ -105,9 +106,9 @@ impl Job<'_> {
         log(self.outside, self.claim, &self.mask.text(line)).await;
     }
 
-    pub async fn log_lines(&self, lines: &[Line]) {
-        let masked = |line: &Line| Line { text: self.mask.text(&line.text), dropped: line.dropped };
-        log_lines(self.outside, self.claim, &lines.iter().map(masked).collect::<Vec<_>>()).await;
+    /// Adds lines in which no secret is left.
+    pub async fn log_masked(&self, lines: &[Line]) {
+        log_lines(self.outside, self.claim, lines).await;
     }
 }
 

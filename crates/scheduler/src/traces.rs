@@ -38,6 +38,10 @@ const SPANS_MAX: usize = 1_000;
 /// Tells until the process is to end.
 pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> anyhow::Result<()> {
     let told = service.metrics.counters("traces_total", "Traces of runs that have ended", &["outcome"])?;
+    // Shown as 0 from the beginning: what is not there can't be seen to grow.
+    for outcome in ["sent", "dropped"] {
+        told.with_label_values(&[outcome]);
+    }
     let count = |outcome, runs| told.with_label_values(&[outcome]).inc_by(runs);
     let endpoint = config.tracing.otlp_endpoint.trim_end_matches('/');
     if endpoint.is_empty() {

@@ -39,7 +39,7 @@ impl Service {
         Router::new()
             .route("/livez", get(|| async { "ok" }))
             .route("/readyz", get(move || async move { readiness(&health) }))
-            .route("/metrics", get(move || async move { metrics.text() }))
+            .route("/metrics", get(move || async move { metrics.gathered().await }))
     }
 }
 

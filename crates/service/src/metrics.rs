@@ -1,12 +1,21 @@
 //! Numbers that a process counts, for Prometheus and for `millrace status`.
 
+use futures::future::BoxFuture;
 use prometheus::{
-    Encoder, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder, core::Collector,
+    Encoder, Gauge, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder, core::Collector,
 };
+use std::sync::{Arc, OnceLock};
 
 /// A process's own registry of metrics.
 #[derive(Clone, Default)]
-pub struct Metrics(Registry);
+pub struct Metrics {
+    registry: Registry,
+    gather: Arc<OnceLock<Gather>>,
+}
+
+/// Sets what is not counted as it happens.
+type Gather = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl Metrics {
     pub fn counter(&self, name: &str, help: &str) -> anyhow::Result<IntCounter> {
@@ -25,8 +34,38 @@ impl Metrics {
         self.keep(IntGaugeVec::new(Opts::new(name, help), labels)?)
     }
 
+    /// A gauge that is no whole number.
+    pub fn number(&self, name: &str, help: &str) -> anyhow::Result<Gauge> {
+        self.keep(Gauge::new(name, help)?)
+    }
+
+    /// `bounds` are the upper ends of its buckets.
+    pub fn histograms(
+        &self,
+        name: &str,
+        help: &str,
+        labels: &[&str],
+        bounds: &[f64],
+    ) -> anyhow::Result<HistogramVec> {
+        self.keep(HistogramVec::new(HistogramOpts::new(name, help).buckets(bounds.to_vec()), labels)?)
+    }
+
+    /// What is asked before each answer: figures that cost something are set then, and not all the time. It bounds its own time.
+    /// The first one that is given stays.
+    pub fn gathered_by(&self, gather: impl Fn() -> BoxFuture<'static, ()> + Send + Sync + 'static) {
+        let _ = self.gather.set(Box::new(gather));
+    }
+
+    /// Everything as it is now, in Prometheus' text format.
+    pub async fn gathered(&self) -> String {
+        if let Some(gather) = self.gather.get() {
+            gather().await;
+        }
+        self.text()
+    }
+
     fn keep<M: Collector + Clone + 'static>(&self, metric: M) -> anyhow::Result<M> {
-        self.0.register(Box::new(metric.clone()))?;
+        self.registry.register(Box::new(metric.clone()))?;
         Ok(metric)
     }
 
@@ -34,7 +73,7 @@ impl Metrics {
     pub fn text(&self) -> String {
         let mut out = vec![];
         // Writing to a Vec does not fail.
-        let _ = TextEncoder::new().encode(&self.0.gather(), &mut out);
+        let _ = TextEncoder::new().encode(&self.registry.gather(), &mut out);
         String::from_utf8(out).unwrap_or_default()
     }
 }

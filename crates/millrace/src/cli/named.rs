@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::JsonArgs;
+use super::{HandArgs, JsonArgs};
 
 #[derive(Debug, Subcommand)]
 pub enum NamedValue {
@@ -28,9 +28,8 @@ pub struct SetNamedArgs {
     /// The file that holds the value; the input where absent
     #[arg(long, value_name = "FILE")]
     pub file: Option<PathBuf>,
-    /// Who sets it; the user's name where absent
-    #[arg(long, value_name = "NAME", env = "USER")]
-    pub who: Option<String>,
+    #[command(flatten)]
+    pub hand: HandArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -40,6 +39,8 @@ pub struct SetNamedArgs {
 #[command(after_help = "Example:\n  millrace variable delete region")]
 pub struct DeleteNamedArgs {
     pub name: String,
+    #[command(flatten)]
+    pub hand: HandArgs,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -6,14 +6,14 @@ use chrono::{DateTime, Utc};
 use clap::{Args, Subcommand};
 use uuid::Uuid;
 
-use super::{BackfillArgs, JsonArgs, NamedArgs};
+use super::{BackfillArgs, NamedArgs};
 use crate::instant;
 
 #[derive(Debug, Subcommand)]
 pub enum Dag {
     /// List the DAGs that are published
     #[command(after_help = "Example:\n  millrace dag list")]
-    List(JsonArgs),
+    List(DagListArgs),
     /// Show a DAG and its newest runs
     #[command(after_help = "Example:\n  millrace dag show users")]
     Show(NamedArgs),
@@ -65,10 +65,22 @@ pub struct TriggerArgs {
     pub json: bool,
 }
 
-/// Of pausing a DAG and of letting it go on
+#[derive(Debug, Args)]
+pub struct DagListArgs {
+    /// Only DAGs with this tag
+    #[arg(long)]
+    pub tag: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Of pausing DAGs and of letting them go on
 #[derive(Debug, Args)]
 pub struct PauseArgs {
-    pub name: String,
+    /// One DAG, or several
+    #[arg(required = true, value_name = "NAME")]
+    pub names: Vec<String>,
     #[command(flatten)]
     pub hand: HandArgs,
     /// Print JSON
@@ -108,6 +120,52 @@ pub enum Run {
     Cancel(CancelArgs),
     /// Run tasks of a run again: those that did not succeed, or those that are named
     Clear(ClearArgs),
+    /// Do the same to many runs, 1000 at most
+    Bulk(BulkArgs),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "clear: named tasks, or all, run again; retry: those of them that did not succeed. Each run is written down by itself. Exit code 1: to some of them it could not be done.\n\nExample:\n  millrace run bulk retry --dag users --state failed --from 2026-03-01T00:00Z --why \"the API was down\""
+)]
+pub struct BulkArgs {
+    #[arg(value_parser = ["clear", "retry", "mark", "cancel"])]
+    pub what: String,
+    /// This run; may be given several times
+    #[arg(long = "run", value_name = "ID", conflicts_with_all = ["dag", "state", "from", "to"])]
+    pub runs: Vec<Uuid>,
+    /// Runs of this DAG
+    #[arg(long, value_name = "NAME")]
+    pub dag: Option<String>,
+    /// Runs in this state: queued, running, success, failed, cancelled
+    #[arg(long)]
+    pub state: Option<String>,
+    /// Runs for this logical time and later ones, RFC 3339
+    #[arg(long, value_name = "T", value_parser = instant::parse)]
+    pub from: Option<DateTime<Utc>>,
+    /// Runs for this logical time and earlier ones
+    #[arg(long, value_name = "T", value_parser = instant::parse)]
+    pub to: Option<DateTime<Utc>>,
+    /// Of each run only this task; may be given several times
+    #[arg(long = "task", value_name = "NAME")]
+    pub tasks: Vec<String>,
+    /// Also what waits for them
+    #[arg(long)]
+    pub downstream: bool,
+    /// Also what they wait for
+    #[arg(long)]
+    pub upstream: bool,
+    /// To mark: the end that the tasks are given
+    #[arg(long = "as", value_name = "STATE", value_parser = ["success", "failed", "skipped"])]
+    pub mark: Option<String>,
+    /// Go on with the newest version of the DAG
+    #[arg(long)]
+    pub newest: bool,
+    #[command(flatten)]
+    pub hand: HandArgs,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -152,6 +210,9 @@ pub struct ClearArgs {
     /// All tasks of the run, those that succeeded too
     #[arg(long, conflicts_with = "tasks")]
     pub all: bool,
+    /// Go on with the newest version of the DAG
+    #[arg(long)]
+    pub newest: bool,
     #[command(flatten)]
     pub hand: HandArgs,
     /// Print JSON

@@ -88,6 +88,17 @@ pub(crate) fn kinds() -> Vec<(&'static str, Vec<Key>, Vec<&'static str>)> {
                 ("sql", text(), "A query in PostgreSQL; a template."),
                 ("cql", text(), "A query in Cassandra; a template."),
                 ("expect", object(expect(), &[]), "What the first value must be."),
+                ("rows", object(checked_rows(), &["table"]), "The table has so many rows."),
+                (
+                    "fresh",
+                    object(checked_fresh(), &["table", "column", "within"]),
+                    "The table's newest row is not older than that.",
+                ),
+                (
+                    "unique",
+                    object(checked_unique(), &["table", "columns"]),
+                    "No two rows of the table, which is in PostgreSQL, have the same values.",
+                ),
             ],
             vec![],
         ),
@@ -150,6 +161,27 @@ pub(crate) fn expect() -> Vec<Key> {
         ("at_least", number(), "This or more."),
         ("at_most", number(), "This or less."),
     ]
+}
+
+pub(crate) fn checked_rows() -> Vec<Key> {
+    vec![
+        ("table", text(), "Which table."),
+        ("equals", whole(0), "Exactly so many rows."),
+        ("at_least", whole(0), "So many or more."),
+        ("at_most", whole(0), "So many or fewer."),
+    ]
+}
+
+pub(crate) fn checked_fresh() -> Vec<Key> {
+    vec![
+        ("table", text(), "Which table."),
+        ("column", text(), "An instant in each row."),
+        ("within", span(), "The newest of them is not older."),
+    ]
+}
+
+pub(crate) fn checked_unique() -> Vec<Key> {
+    vec![("table", text(), "Which table."), ("columns", texts(), "Whose values tell rows apart.")]
 }
 
 pub(crate) fn wait() -> Vec<Key> {

@@ -2,7 +2,10 @@ use super::*;
 use crate::{
     Kind, On, Param,
     dag::{Group, Settings},
-    task::{Expect, HttpCall, Passed, SHARED, Waited, WaitedLag, WaitedRows, WaitedRun},
+    task::{
+        CheckedFresh, CheckedRows, CheckedUnique, Expect, HttpCall, Passed, SHARED, Waited, WaitedLag,
+        WaitedRows, WaitedRun,
+    },
 };
 use serde::de::DeserializeOwned;
 use std::{collections::BTreeSet, fs, path::Path};
@@ -30,6 +33,9 @@ fn the_schema_has_the_keys_of_the_parser_and_no_others() {
     assert_eq!(names(&task::shared()), SHARED.iter().map(|name| (*name).to_owned()).collect());
     assert_eq!(names(&task::http()), known::<HttpCall>(""));
     assert_eq!(names(&task::expect()), known::<Expect>(""));
+    assert_eq!(names(&task::checked_rows()), known::<CheckedRows>(""));
+    assert_eq!(names(&task::checked_fresh()), known::<CheckedFresh>(""));
+    assert_eq!(names(&task::checked_unique()), known::<CheckedUnique>(""));
     assert_eq!(names(&task::wait()), known::<Waited>(""));
     assert_eq!(names(&task::passed()), known::<Passed>(""));
     assert_eq!(names(&task::run()), known::<WaitedRun>(""));

@@ -1,6 +1,6 @@
 //! What tasks do, by kind.
 
-use super::Waited;
+use super::{Checked, Waited};
 use crate::duration;
 use serde::Deserialize;
 use std::{collections::BTreeMap, time::Duration};
@@ -38,16 +38,7 @@ pub enum Kind {
         env: BTreeMap<String, String>,
     },
     /// Asks a question whose answer must be as expected.
-    Check {
-        /// The fetch task of the same run whose ids must all be there.
-        ids_of: Option<String>,
-        #[serde(default)]
-        tables: Vec<String>,
-        /// A query whose first value must be as `expect` says.
-        sql: Option<String>,
-        cql: Option<String>,
-        expect: Option<Expect>,
-    },
+    Check(Checked),
     /// Waits until something is so; holds no worker meanwhile.
     Wait(Waited),
     /// Waits until a person says yes or no; no is a failure.
@@ -141,7 +132,7 @@ impl Kind {
             Kind::Cql { .. } => "cql",
             Kind::Http(_) => "http",
             Kind::Command { .. } => "command",
-            Kind::Check { .. } => "check",
+            Kind::Check(_) => "check",
             Kind::Wait(_) => "wait",
             Kind::Approve { .. } => "approve",
             Kind::Run { .. } => "run",

@@ -19,6 +19,7 @@ pub struct BackfillRow {
     pub state: String,
     pub who: String,
     pub why: Option<String>,
+    #[serde(serialize_with = "crate::micros::at")]
     pub made_at: DateTime<Utc>,
     pub runs: Counts,
 }
@@ -36,13 +37,23 @@ pub struct Counts {
 impl Queue {
     /// The newest backfills, of one DAG or of all.
     pub async fn backfills(&self, dag: Option<&str>, limit: i64) -> Result<Vec<BackfillRow>, sqlx::Error> {
+        self.backfills_page(dag, None, limit).await
+    }
+
+    /// A page of them: only those that are older than the backfill `before`.
+    pub async fn backfills_page(
+        &self,
+        dag: Option<&str>,
+        before: Option<Uuid>,
+        limit: i64,
+    ) -> Result<Vec<BackfillRow>, sqlx::Error> {
         let statement = sqlx::query_as(include_str!("../sql/backfills.sql"));
-        statement.bind(None::<Uuid>).bind(dag).bind(limit).fetch_all(&self.pool).await
+        statement.bind(None::<Uuid>).bind(dag).bind(limit).bind(before).fetch_all(&self.pool).await
     }
 
     pub async fn backfill_row(&self, id: Uuid) -> Result<Option<BackfillRow>, sqlx::Error> {
         let statement = sqlx::query_as(include_str!("../sql/backfills.sql"));
-        statement.bind(id).bind(None::<&str>).bind(1_i64).fetch_optional(&self.pool).await
+        statement.bind(id).bind(None::<&str>).bind(1_i64).bind(None::<Uuid>).fetch_optional(&self.pool).await
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use uuid::Uuid;
 
 async fn told(queue: &Queue) -> Vec<(String, String)> {
-    let rows = queue.notifications(None, 100).await.unwrap();
+    let rows = queue.notifications(None, None, 100).await.unwrap();
     rows.into_iter().rev().map(|row| (row.kind, row.channel)).collect()
 }
 
@@ -35,7 +35,7 @@ async fn a_failure_is_told_to_each_channel_and_the_first_success_after_it() {
     run(&queue, &["b"]).await;
     let failures = [("failure", "ops"), ("failure", "shop")];
     assert_eq!(told(&queue).await, pairs(&failures));
-    let first = queue.notifications(None, 1).await.unwrap().remove(0);
+    let first = queue.notifications(None, None, 1).await.unwrap().remove(0);
     assert!(
         first.text.starts_with("the run of DAG \"d\" for 20")
             && first.text.ends_with("failed: task \"b\" failed: no"),
@@ -96,6 +96,6 @@ async fn what_was_not_taken_is_tried_again_and_not_for_ever() {
         queue.notified(&taken, &Sent::NotNow("no answer".into())).await.unwrap();
     }
     assert!(take().await.is_empty());
-    let failed = queue.notifications(Some("failed"), 10).await.unwrap();
+    let failed = queue.notifications(Some("failed"), None, 10).await.unwrap();
     assert_eq!(failed[0].problem.as_deref(), Some("no answer"));
 }

@@ -102,16 +102,17 @@ pub async fn short(
 pub struct Which {
     dag: Option<String>,
     limit: Option<i64>,
+    before: Option<Uuid>,
 }
 
 /// Backfills of one answer.
 const SHOWN_MAX: i64 = 1_000;
 
-#[utoipa::path(get, path = "/api/v1/backfills", params(("dag" = Option<String>, Query, description = "Only its backfills"), ("limit" = Option<i64>, Query, description = "At most 1000; 100 where absent")),
+#[utoipa::path(get, path = "/api/v1/backfills", params(("dag" = Option<String>, Query, description = "Only its backfills"), ("before" = Option<Uuid>, Query, description = "Only those older than this one: the last of a page asks for the next"), ("limit" = Option<i64>, Query, description = "At most 1000; 100 where absent")),
     responses((status = 200, description = "The newest first, each with how many of its runs are in which state")))]
 pub async fn list(State(outside): State<Outside>, Query(which): Query<Which>) -> Answer {
     let limit = which.limit.unwrap_or(100).clamp(1, SHOWN_MAX);
-    Ok(Json(json!(outside.queue.backfills(which.dag.as_deref(), limit).await?)))
+    Ok(Json(json!(outside.queue.backfills_page(which.dag.as_deref(), which.before, limit).await?)))
 }
 
 #[utoipa::path(get, path = "/api/v1/backfills/{id}", params(("id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "One backfill"), (status = 404, description = "No such backfill")))]

@@ -8,7 +8,7 @@ use axum::{
     http::StatusCode,
     routing::{get, post},
 };
-use queue::{By, Clear};
+use queue::{By, Clear, Renewed};
 use serde::Deserialize;
 use serde_json::json;
 use utoipa::ToSchema;
@@ -97,11 +97,24 @@ pub struct ClearAsked {
     upstream: bool,
     /// Only what did not succeed; so where absent and no task is named.
     only_failed: Option<bool>,
+    /// same (where absent): as the run has them; newest: the run goes on with the newest version of its DAG.
+    #[serde(default)]
+    #[schema(value_type = String)]
+    version: Version,
     who: Option<String>,
     why: Option<String>,
 }
 
-#[utoipa::path(post, path = "/api/v1/runs/{run_id}/clear", request_body = ClearAsked, params(("run_id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "{tasks}: how many run again"), (status = 404, description = "No such run or task")))]
+/// With which version of its DAG a run goes on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Version {
+    #[default]
+    Same,
+    Newest,
+}
+
+#[utoipa::path(post, path = "/api/v1/runs/{run_id}/clear", request_body = ClearAsked, params(("run_id" = Uuid, Path, description = "Its id")), responses((status = 200, description = "{tasks}: how many run again"), (status = 404, description = "No such run or task"), (status = 409, description = "The run's tasks are not those of the newest version")))]
 pub async fn clear(
     State(outside): State<Outside>,
     Path(run_id): Path<Uuid>,
@@ -111,7 +124,7 @@ pub async fn clear(
     clear_these(&outside, run_id, asked).await
 }
 
-#[utoipa::path(post, path = "/api/v1/runs/{run_id}/tasks/{task}/clear", request_body = ClearAsked, params(("run_id" = Uuid, Path, description = "The run"), ("task" = String, Path, description = "The task's name")), responses((status = 200, description = "{tasks}: how many run again"), (status = 404, description = "No such run or task")))]
+#[utoipa::path(post, path = "/api/v1/runs/{run_id}/tasks/{task}/clear", request_body = ClearAsked, params(("run_id" = Uuid, Path, description = "The run"), ("task" = String, Path, description = "The task's name")), responses((status = 200, description = "{tasks}: how many run again"), (status = 404, description = "No such run or task"), (status = 409, description = "The run's tasks are not those of the newest version")))]
 pub async fn clear_task(
     State(outside): State<Outside>,
     Path((run_id, task)): Path<(Uuid, String)>,
@@ -130,12 +143,30 @@ async fn clear_these(outside: &Outside, run_id: Uuid, asked: ClearAsked) -> Answ
         downstream: asked.downstream,
         upstream: asked.upstream,
     };
-    let tasks = outside.queue.clear(run_id, &which, &by).await?;
+    let tasks = clear_as(outside, run_id, &which, asked.version, &by).await?;
     Ok(Json(json!({ "tasks": tasks })))
 }
 
+/// Clears a run that is there. Answers how many tasks run again.
+pub async fn clear_as(
+    outside: &Outside,
+    run_id: Uuid,
+    which: &Clear,
+    version: Version,
+    by: &By,
+) -> Result<u64, Problem> {
+    if version == Version::Same {
+        return Ok(outside.queue.clear(run_id, which, by).await?);
+    }
+    let newest = act::newest(outside, run_id).await?;
+    match outside.queue.clear_with(run_id, which, &newest, by).await? {
+        Renewed::Cleared(tasks) => Ok(tasks),
+        Renewed::Unfit(why) => Err(Problem(Trouble(StatusCode::CONFLICT, why))),
+    }
+}
+
 /// Whether there is the run, with these tasks.
-async fn there(outside: &Outside, run_id: Uuid, tasks: &[String]) -> Result<(), Problem> {
+pub async fn there(outside: &Outside, run_id: Uuid, tasks: &[String]) -> Result<(), Problem> {
     outside.queue.run(run_id).await?.ok_or_else(|| missing(format!("run {run_id}")))?;
     let known = outside.queue.tasks_named(run_id, tasks).await?;
     match tasks.iter().find(|task| !known.iter().any(|known| known.name == **task)) {
@@ -197,11 +228,13 @@ pub struct Whose {
     dag: Option<String>,
     run: Option<Uuid>,
     limit: Option<i64>,
+    before: Option<i64>,
 }
 
-#[utoipa::path(get, path = "/api/v1/actions", params(("dag" = Option<String>, Query, description = "Only what was done to it"), ("run" = Option<Uuid>, Query, description = "Only what was done to it"), ("limit" = Option<i64>, Query, description = "At most 1000; 100 where absent")),
+#[utoipa::path(get, path = "/api/v1/actions", params(("dag" = Option<String>, Query, description = "Only what was done to it"), ("run" = Option<Uuid>, Query, description = "Only what was done to it"), ("before" = Option<i64>, Query, description = "Only acts older than the one of this id: the last of a page asks for the next"), ("limit" = Option<i64>, Query, description = "At most 1000; 100 where absent")),
     responses((status = 200, description = "Who did what and why, the newest first")))]
 pub async fn actions(State(outside): State<Outside>, Query(whose): Query<Whose>) -> Answer {
     let limit = whose.limit.unwrap_or(100).clamp(1, ACTIONS_MAX);
-    Ok(Json(json!(outside.queue.actions(whose.dag.as_deref(), whose.run, limit).await?)))
+    let acts = outside.queue.actions_page(whose.dag.as_deref(), whose.run, whose.before, limit);
+    Ok(Json(json!(acts.await?)))
 }

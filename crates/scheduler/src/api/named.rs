@@ -4,11 +4,12 @@ use super::{Answer, hand::Hand, missing};
 use crate::{named::StoreError, outside::Outside, page::Trouble};
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, Path, State},
+    extract::{DefaultBodyLimit, Path, Query, State},
     http::StatusCode,
     routing::{get, put},
 };
 use pipeline::named::{Named, VALUE_BYTES_MAX};
+use queue::By;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -32,6 +33,7 @@ pub struct Set {
     /// Of a connection its fields, of a variable its text
     value: Value,
     who: Option<String>,
+    why: Option<String>,
 }
 
 impl From<StoreError> for Trouble {
@@ -76,27 +78,35 @@ pub async fn set_variable(
     set(&outside, Named::Variable, name, asked).await
 }
 
-#[utoipa::path(delete, path = "/api/v1/connections/{name}", params(("name" = String, Path, description = "Its name")), responses((status = 200, description = "{name}: no longer in PostgreSQL"), (status = 404, description = "PostgreSQL has none of that name")))]
-pub async fn delete_connection(State(outside): State<Outside>, Path(name): Path<String>) -> Answer {
-    delete(&outside, Named::Connection, name).await
+#[utoipa::path(delete, path = "/api/v1/connections/{name}", params(("name" = String, Path, description = "Its name"), ("who" = Option<String>, Query, description = "Who acts"), ("why" = Option<String>, Query, description = "Why; both are written down")), responses((status = 200, description = "{name}: no longer in PostgreSQL"), (status = 404, description = "PostgreSQL has none of that name")))]
+pub async fn delete_connection(
+    State(outside): State<Outside>,
+    Path(name): Path<String>,
+    Query(hand): Query<Hand>,
+) -> Answer {
+    delete(&outside, Named::Connection, name, hand.by()?).await
 }
 
-#[utoipa::path(delete, path = "/api/v1/variables/{name}", params(("name" = String, Path, description = "Its name")), responses((status = 200, description = "{name}: no longer in PostgreSQL"), (status = 404, description = "PostgreSQL has none of that name")))]
-pub async fn delete_variable(State(outside): State<Outside>, Path(name): Path<String>) -> Answer {
-    delete(&outside, Named::Variable, name).await
+#[utoipa::path(delete, path = "/api/v1/variables/{name}", params(("name" = String, Path, description = "Its name"), ("who" = Option<String>, Query, description = "Who acts"), ("why" = Option<String>, Query, description = "Why; both are written down")), responses((status = 200, description = "{name}: no longer in PostgreSQL"), (status = 404, description = "PostgreSQL has none of that name")))]
+pub async fn delete_variable(
+    State(outside): State<Outside>,
+    Path(name): Path<String>,
+    Query(hand): Query<Hand>,
+) -> Answer {
+    delete(&outside, Named::Variable, name, hand.by()?).await
 }
 
 async fn set(outside: &Outside, kind: Named, name: String, asked: Set) -> Answer {
-    let by = Hand { who: asked.who, why: None }.by()?;
-    outside.named.set(kind, &name, asked.value, &by.who).await?;
+    let by = Hand { who: asked.who, why: asked.why }.by()?;
+    outside.named.set(kind, &name, asked.value, &by).await?;
     tracing::info!("{} {name} was set by {}", kind.word(), by.who);
     Ok(Json(json!({ "name": name })))
 }
 
-async fn delete(outside: &Outside, kind: Named, name: String) -> Answer {
+async fn delete(outside: &Outside, kind: Named, name: String, by: By) -> Answer {
     // No name of ours has such a byte, and PostgreSQL takes none in a text.
-    if !name.contains('\0') && outside.named.delete(kind, &name).await? {
-        tracing::info!("{} {name} was deleted", kind.word());
+    if !name.contains('\0') && outside.named.delete(kind, &name, &by).await? {
+        tracing::info!("{} {name} was deleted by {}", kind.word(), by.who);
         return Ok(Json(json!({ "name": name })));
     }
     Err(missing(format!(

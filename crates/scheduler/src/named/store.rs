@@ -4,7 +4,8 @@ use super::{Key, seal::SealError};
 use chrono::{DateTime, Utc};
 use pipeline::named::Named;
 use postgres::PgPool;
-use serde_json::Value;
+use queue::{By, Queue};
+use serde_json::{Value, json};
 use sqlx::Row;
 
 /// Why a value is not stored or read.
@@ -52,17 +53,19 @@ pub async fn set(
     kind: Named,
     name: &str,
     value: &Value,
-    who: &str,
+    by: &By,
 ) -> Result<(), StoreError> {
     let sealed = key.ok_or(StoreError::NoKey)?.seal(&about(kind, name), value.to_string().as_bytes())?;
+    let mut transaction = pool.begin().await?;
     sqlx::query("INSERT INTO named_value (kind, name, sealed, changed_by) VALUES ($1, $2, $3, $4) ON CONFLICT (kind, name) DO UPDATE SET sealed = excluded.sealed, changed_by = excluded.changed_by, changed_at = now()")
         .bind(kind.word())
         .bind(name)
         .bind(sealed)
-        .bind(who)
-        .execute(pool)
+        .bind(&by.who)
+        .execute(&mut *transaction)
         .await?;
-    Ok(())
+    Queue::record_act(&mut transaction, by, &format!("set {}", kind.word()), json!({ "name": name })).await?;
+    Ok(transaction.commit().await?)
 }
 
 pub async fn list(pool: &PgPool, kind: Named) -> Result<Vec<Stored>, StoreError> {
@@ -81,13 +84,21 @@ pub async fn list(pool: &PgPool, kind: Named) -> Result<Vec<Stored>, StoreError>
     rows.iter().map(stored).collect::<Result<_, sqlx::Error>>().map_err(StoreError::from)
 }
 
-pub async fn delete(pool: &PgPool, kind: Named, name: &str) -> Result<bool, StoreError> {
+pub async fn delete(pool: &PgPool, kind: Named, name: &str, by: &By) -> Result<bool, StoreError> {
+    let mut transaction = pool.begin().await?;
     let gone = sqlx::query("DELETE FROM named_value WHERE kind = $1 AND name = $2")
         .bind(kind.word())
         .bind(name)
-        .execute(pool)
-        .await?;
-    Ok(gone.rows_affected() > 0)
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected()
+        > 0;
+    if gone {
+        let what = format!("delete {}", kind.word());
+        Queue::record_act(&mut transaction, by, &what, json!({ "name": name })).await?;
+    }
+    transaction.commit().await?;
+    Ok(gone)
 }
 
 /// What a sealed value is bound to.

@@ -18,6 +18,10 @@ async fn places(folder: &std::path::Path, environment: &[(&str, &str)]) -> Place
     Places::new(environment, folder, key(1), pool)
 }
 
+fn by() -> queue::By {
+    queue::By { who: "anna".into(), why: Some("a test".into()) }
+}
+
 fn names(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
@@ -35,7 +39,7 @@ async fn a_value_is_taken_from_the_nearest_place_and_its_secrets_are_masked() {
     std::fs::write(folder.path().join(named::FILE), file).unwrap();
     for name in ["near", "middle", "far"] {
         let value = json!({ "password": "from-store" });
-        places.set(Named::Connection, name, value, "anna").await.unwrap();
+        places.set(Named::Connection, name, value, &by()).await.unwrap();
     }
     let wanted = [
         "connections.near.password",
@@ -60,7 +64,7 @@ async fn a_value_is_taken_from_the_nearest_place_and_its_secrets_are_masked() {
 async fn what_postgres_holds_can_not_be_read_there() {
     let folder = tempfile::tempdir().unwrap();
     let places = places(folder.path(), &[]).await;
-    places.set(Named::Variable, "api_token", json!("hunter22"), "anna").await.unwrap();
+    places.set(Named::Variable, "api_token", json!("hunter22"), &by()).await.unwrap();
     let sealed: Vec<u8> =
         sqlx::query_scalar("SELECT sealed FROM named_value").fetch_one(&places.pool).await.unwrap();
     assert!(!sealed.windows(8).any(|part| part == b"hunter22"));
@@ -69,15 +73,15 @@ async fn what_postgres_holds_can_not_be_read_there() {
     assert!(other.given(&asked).await.unwrap_err().contains("sealed with another key"));
     let none = Places { key: None, ..places.clone() };
     assert!(none.given(&asked).await.unwrap_err().contains("MILLRACE_SECRETS_KEY"));
-    let refused = none.set(Named::Variable, "x", json!("value"), "anna").await;
+    let refused = none.set(Named::Variable, "x", json!("value"), &by()).await;
     assert!(matches!(refused, Err(StoreError::NoKey)));
     // One row put in the place of another.
-    places.set(Named::Variable, "other", json!("harmless"), "anna").await.unwrap();
+    places.set(Named::Variable, "other", json!("harmless"), &by()).await.unwrap();
     let swap = "UPDATE named_value a SET sealed = b.sealed FROM named_value b WHERE a.name = 'other' AND b.name = 'api_token'";
     sqlx::query(swap).execute(&places.pool).await.unwrap();
     assert!(places.given(&names(&["variables.other"])).await.is_err());
-    assert!(places.delete(Named::Variable, "api_token").await.unwrap());
-    assert!(!places.delete(Named::Variable, "api_token").await.unwrap());
+    assert!(places.delete(Named::Variable, "api_token", &by()).await.unwrap());
+    assert!(!places.delete(Named::Variable, "api_token", &by()).await.unwrap());
     let told = places.given(&asked).await.unwrap_err();
     let expected = "there is no variable \"api_token\": set it by `millrace variable set api_token`, in config/connections.toml, or as MILLRACE_VARIABLE_API_TOKEN";
     assert_eq!(told, expected);
@@ -96,7 +100,7 @@ async fn a_value_that_can_not_be_is_refused_without_being_told() {
         (Named::Variable, "a", json!("x".repeat(70_000)), "more than 65536"),
     ];
     for (kind, name, value, expected) in cases {
-        let told = places.set(kind, name, value, "anna").await.unwrap_err().to_string();
+        let told = places.set(kind, name, value, &by()).await.unwrap_err().to_string();
         assert!(told.contains(expected) && !told.contains("hunt"), "{told}");
     }
     let told = places.given(&names(&["connections.bad.host"])).await.unwrap_err();

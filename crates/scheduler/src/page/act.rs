@@ -55,6 +55,15 @@ pub async fn trigger_run(
     Ok(made)
 }
 
+/// A run of a DAG as the DAG's newest version would have it.
+pub async fn newest(outside: &Outside, run_id: Uuid) -> Result<NewRun, Trouble> {
+    let run = outside.queue.run(run_id).await?.ok_or_else(|| Trouble::missing(format!("run {run_id}")))?;
+    let (row, dag) = published_dag(outside, &run.dag).await?;
+    // Of the cause, only the lane of backfills is of interest.
+    let cause = if run.cause == Cause::Backfill.as_str() { Cause::Backfill } else { Cause::Manual };
+    Ok(NewRun::of(&dag, &row.pipeline, &row.hash, String::new(), run.logical_at, cause))
+}
+
 /// A DAG's row, and what its published version says.
 pub async fn published_dag(outside: &Outside, name: &str) -> Result<(DagRow, Dag), Trouble> {
     let row = find_dag(outside, name).await?;

@@ -2,26 +2,49 @@
 
 use super::{Trouble, badge, page as frame, took};
 use crate::outside::Outside;
-use axum::{extract::State, response::Response};
+use axum::{
+    extract::{Query, State},
+    response::Response,
+};
 use maud::{Markup, html};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// Recent runs that are shown as a row of marks.
 const RECENT: i64 = 300;
 const MARKS: usize = 12;
 
-pub async fn page(State(outside): State<Outside>) -> Result<Response, Trouble> {
+/// Which DAGs.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Which {
+    tag: Option<String>,
+}
+
+pub async fn page(State(outside): State<Outside>, Query(which): Query<Which>) -> Result<Response, Trouble> {
     let problems = pipeline::published::problems(outside.queue.pool()).await?;
     let body = html! {
         @for problem in &problems { (web::notice(web::Notice::Error, format!("Not published: {problem}"))) }
-        (table(&outside).await?)
+        @match which.tag {
+            // What is sent to open pages is all of them: this page is not redrawn.
+            Some(tag) => { p { "With the tag " (tag) ". " a href="/" { "All DAGs" } } (table_of(&outside, Some(&tag)).await?) }
+            None => (table(&outside).await?)
+        }
     };
     Ok(frame("DAGs", "DAGs", body))
 }
 
 /// Also sent to open pages, as `dags`.
 pub async fn table(outside: &Outside) -> Result<Markup, sqlx::Error> {
-    let dags = outside.queue.dags().await?;
+    Ok(html! { div id="dags" { (table_of(outside, None).await?) } })
+}
+
+async fn table_of(outside: &Outside, tag: Option<&String>) -> Result<Markup, sqlx::Error> {
+    let mut dags = outside.queue.dags().await?;
+    if let Some(tag) = tag {
+        let about = outside.queue.about().await?;
+        dags.retain(|dag| about.get(&dag.name).is_some_and(|about| about.tags.contains(tag)));
+    }
     let mut recent: BTreeMap<String, Vec<queue::RunRow>> = BTreeMap::new();
     for run in outside.queue.runs(None, RECENT).await? {
         recent.entry(run.dag.clone()).or_default().push(run);
@@ -29,12 +52,11 @@ pub async fn table(outside: &Outside) -> Result<Markup, sqlx::Error> {
     let rows: Vec<web::Row> =
         dags.iter().map(|dag| row(dag, recent.get(&dag.name).map_or(&[], Vec::as_slice))).collect();
     let headers = ["DAG", "Last run", "Took", "Recent", "Next look", "Pipeline", ""].map(web::Header::from);
-    let body = if rows.is_empty() {
+    Ok(if rows.is_empty() {
         web::empty("No DAG is published yet.", "millrace check")
     } else {
         web::table("dags-table", "DAGs", &headers, &rows)
-    };
-    Ok(html! { div id="dags" { (body) } })
+    })
 }
 
 fn row(dag: &queue::DagRow, runs: &[queue::RunRow]) -> web::Row {

@@ -1,6 +1,6 @@
 //! Runs: of all DAGs, or of one.
 
-use super::{Trouble, backfills, badge, find_dag, page as frame, took};
+use super::{Trouble, backfills, badge, doc, find_dag, page as frame, took};
 use crate::outside::Outside;
 use axum::{
     extract::{Path, State},
@@ -27,11 +27,15 @@ pub async fn dag_page(State(outside): State<Outside>, Path(name): Path<String>) 
     });
     let act = |what: &str| format!("/dags/{name}/{what}");
     let body = html! {
-        @if let Some(doc) = settings.and_then(|settings| settings.doc.as_ref()) { p { (doc) } }
+        @if let Some(text) = settings.and_then(|settings| settings.doc.as_ref()) { (doc::doc(text)) }
         (web::key_value(&[
             ("Schedule", html! { (schedule) }),
             ("Next look", dag.next_at.filter(|_| !dag.paused).map_or_else(|| html! { "–" }, web::time)),
             ("State", if dag.paused { badge("paused") } else { html! { "on" } }),
+            ("Owner", html! { (settings.and_then(|settings| settings.owner.as_deref()).unwrap_or("–")) }),
+            ("Tags", html! {
+                @for tag in settings.map(|settings| settings.tags.as_slice()).unwrap_or_default() { a href={ "/?tag=" (encoded(tag)) } { (tag) } " " }
+            }),
             ("Pipeline", html! { (dag.pipeline) " " (web::id(&dag.hash)) }),
         ]))
         (web::actions(html! {
@@ -42,6 +46,14 @@ pub async fn dag_page(State(outside): State<Outside>, Path(name): Path<String>) 
         (web::section("Runs", table(&outside, Some(&name)).await?))
     };
     Ok(frame(&name, "DAGs", body))
+}
+
+/// A value of an address.
+fn encoded(text: &str) -> String {
+    let keep = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    text.bytes()
+        .map(|byte| if keep(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 /// Also sent to open pages, as `runs` or `runs-DAG`.

@@ -1,26 +1,48 @@
-//! `check` with a query: its first value must be as expected.
+//! `check` of tables or with a query: what is found must be as expected.
 
-use super::Job;
-use pipeline::Expect;
+use super::{Job, tables};
+use pipeline::{Checked, Expect};
 use serde_json::{Value, json};
 use sqlx::{Column, Row, TypeInfo, postgres::PgRow};
 
-pub async fn run(
+/// What was found, and what was expected where that is something else.
+pub(super) struct Found {
+    /// As the result has it.
+    pub value: Value,
+    /// The same as a sentence has it.
+    pub told: String,
+    pub expected: Option<String>,
+}
+
+pub async fn run(job: &Job<'_>, checked: &Checked) -> Result<Value, String> {
+    let found = match checked {
+        Checked { rows: Some(rows), .. } => tables::rows(job, rows).await?,
+        Checked { fresh: Some(fresh), .. } => tables::fresh(job, fresh).await?,
+        Checked { unique: Some(unique), .. } => tables::unique(job, unique).await?,
+        Checked { sql, cql, expect, .. } => {
+            query(job, sql.as_deref(), cql.as_deref(), expect.as_ref()).await?
+        }
+    };
+    job.log(&format!("found {}", found.told)).await;
+    match found.expected {
+        Some(expected) => Err(format!("expected {expected}, found {}", found.told)),
+        None => Ok(json!({ "found": found.value })),
+    }
+}
+
+async fn query(
     job: &Job<'_>,
     sql: Option<&str>,
     cql: Option<&str>,
     expect: Option<&Expect>,
-) -> Result<Value, String> {
-    let found = match (sql, cql) {
+) -> Result<Found, String> {
+    let value = match (sql, cql) {
         (Some(sql), _) => first_in_postgres(job, &job.fill(sql)?).await?,
         (None, Some(cql)) => first_in_cassandra(job, &job.fill(cql)?).await?,
         (None, None) => return Err("no query is given".into()),
     };
-    job.log(&format!("found {found}")).await;
-    match expect.and_then(|expect| differs(expect, &found)) {
-        Some(expected) => Err(format!("expected {expected}, found {found}")),
-        None => Ok(json!({ "found": found })),
-    }
+    let expected = expect.and_then(|expect| differs(expect, &value));
+    Ok(Found { told: value.to_string(), value, expected })
 }
 
 pub(super) async fn first_in_cassandra(job: &Job<'_>, statement: &str) -> Result<Value, String> {

@@ -93,7 +93,7 @@ impl Drop for Group {
 /// Keeps what is said, in chunks: a page that is open shows it a moment later.
 async fn keep(job: &Job<'_>, output: Option<impl AsyncRead + Unpin>) {
     let Some(output) = output else { return };
-    let mut lines = Lines::new(BufReader::new(output));
+    let mut lines = Lines::new(BufReader::new(output), job.mask);
     let (mut kept, mut chunk, mut since) = (0, vec![], Instant::now());
     loop {
         let next = match chunk.is_empty() {
@@ -114,7 +114,7 @@ async fn keep(job: &Job<'_>, output: Option<impl AsyncRead + Unpin>) {
             }
         }
         if !chunk.is_empty() {
-            job.log_lines(&std::mem::take(&mut chunk)).await;
+            job.log_masked(&std::mem::take(&mut chunk)).await;
         }
         if ended {
             break;

@@ -1,10 +1,9 @@
 //! `wait` for another run, for rows, or for a sink that has caught up: one look each.
 
-use super::{Job, check};
-use cassandra::quoted;
+use super::{Job, tables};
 use kafka::cluster::End;
 use model::RunState;
-use pipeline::{Store, Table, WaitedLag, WaitedRows, WaitedRun};
+use pipeline::{WaitedLag, WaitedRows, WaitedRun};
 
 /// Why it is still waited for, or nothing where it is so.
 type Look = Result<Option<String>, String>;
@@ -21,27 +20,17 @@ pub async fn run(job: &Job<'_>, waited: &WaitedRun) -> Look {
 }
 
 pub async fn rows(job: &Job<'_>, waited: &WaitedRows) -> Look {
-    let table = table(job, &waited.table)?;
-    let statement = format!("SELECT count(*) FROM {}.{}", quoted(table.place()), quoted(&table.name));
-    let found = match table.store {
-        Store::Postgres => check::first_in_postgres(job, &statement).await?,
-        Store::Cassandra => check::first_in_cassandra(job, &statement).await?,
-    };
-    let rows = found.as_u64().unwrap_or_default();
+    let rows = tables::count(job, tables::named(job, &waited.table)?).await?;
     let (name, least) = (&waited.table, waited.at_least);
     Ok((rows < least).then(|| format!("the table {name} has {rows} of {least} rows")))
 }
 
 pub async fn lag(job: &Job<'_>, waited: &WaitedLag) -> Look {
-    let table = table(job, &waited.table)?;
+    let table = tables::named(job, &waited.table)?;
     let end =
         job.outside.cluster.ends(&table.stream, End::Stable).await.map_err(|cause| cause.to_string())?;
     let at = super::passed::committed(job, &table.group(), &table.stream).await?;
     let (name, behind) = (&waited.table, at.behind(&end));
     Ok((u64::try_from(behind).unwrap_or_default() > waited.at_most)
         .then(|| format!("the table {name} is {behind} records behind")))
-}
-
-fn table<'a>(job: &Job<'a>, name: &str) -> Result<&'a Table, String> {
-    job.pipeline.tables.get(name).ok_or_else(|| format!("the pipeline has no table \"{name}\""))
 }
