@@ -1,10 +1,12 @@
 //! What people are told of DAGs.
 
 use crate::Queue;
+use serde::Serialize;
+use serde_json::json;
 use std::collections::BTreeMap;
 
 /// What a DAG's file says for people.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct About {
     pub tags: Vec<String>,
     pub owner: Option<String>,
@@ -15,24 +17,12 @@ pub struct About {
 impl Queue {
     /// Makes known what people are told of a pipeline's DAGs.
     pub async fn publish_about(&self, pipeline: &str, about: &[(String, About)]) -> Result<(), sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
-        let names: Vec<&str> = about.iter().map(|(dag, _)| dag.as_str()).collect();
-        sqlx::query("DELETE FROM dag_about WHERE pipeline = $1 AND dag <> ALL ($2)")
+        sqlx::query(include_str!("sql/tell_about.sql"))
             .bind(pipeline)
-            .bind(names)
-            .execute(&mut *transaction)
-            .await?;
-        for (dag, about) in about {
-            sqlx::query(include_str!("sql/tell_about.sql"))
-                .bind(dag)
-                .bind(pipeline)
-                .bind(&about.tags)
-                .bind(&about.owner)
-                .bind(&about.doc)
-                .execute(&mut *transaction)
-                .await?;
-        }
-        transaction.commit().await
+            .bind(json!(about))
+            .execute(&self.pool)
+            .await
+            .map(drop)
     }
 
     /// What is told of each DAG that says something, by its name.
