@@ -145,6 +145,7 @@ fn documents_name_only_what_exists() {
         "docs/ARCHITECTURE.md",
         "docs/DAGS.md",
         "docs/DOCKER.md",
+        "docs/RELIABILITY.md",
         "docs/coming-from-airflow-and-spark.md",
     ] {
         let text = fs::read_to_string(root().join(document)).unwrap();

@@ -81,7 +81,7 @@ async fn first_good(world: &World, stream: &str) -> String {
 }
 
 /// What an answer is about; one of them is in each.
-const THINGS: [&str; 9] = [
+const THINGS: [&str; 10] = [
     "record",
     "the body",
     "field \"",
@@ -89,6 +89,7 @@ const THINGS: [&str; 9] = [
     "source",
     "POST /",
     "GET /",
+    "/api/",
     "there is no ",
     "idempotency_key",
 ];

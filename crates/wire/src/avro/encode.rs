@@ -19,7 +19,7 @@ pub struct Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         if self.path.is_empty() {
-            f.write_str(&self.message)
+            write!(f, "the record: {}", self.message)
         } else {
             write!(f, "field \"{}\": {}", self.path, self.message)
         }
