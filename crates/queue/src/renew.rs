@@ -88,6 +88,7 @@ pub(crate) async fn renew(
         .bind(newest.max_active_runs as i32)
         .bind(newest.expected_in_seconds)
         .bind(Value::Object(newest.params.clone()))
+        .bind(newest.timeout_seconds)
         .execute(&mut *connection)
         .await?;
     sqlx::query(include_str!("sql/renew_tasks.sql"))
