@@ -87,8 +87,8 @@ pub(crate) async fn renew(
         .bind(&newest.hash)
         .bind(newest.max_active_runs as i32)
         .bind(newest.expected_in_seconds)
-        .bind(newest.timeout_seconds.map(|seconds| seconds as f64))
         .bind(Value::Object(newest.params.clone()))
+        .bind(newest.timeout_seconds)
         .execute(&mut *connection)
         .await?;
     sqlx::query(include_str!("sql/renew_tasks.sql"))

@@ -16,9 +16,12 @@ pub fn reference() -> String {
     sections.extend(task::kinds().into_iter().map(of_kind));
     sections.extend([
         section("What a check or a query expects", "`expect = { … }`", &task::expect()),
+        section("A check of rows", "`rows = { … }` of a check", &task::checked_rows()),
+        section("A check of freshness", "`fresh = { … }`", &task::checked_fresh()),
+        section("A check of uniqueness", "`unique = { … }`", &task::checked_unique()),
         section("Waiting for records", "`passed = { … }`", &task::passed()),
         section("Waiting for another DAG's run", "`run = { … }`", &task::run()),
-        section("Waiting for rows", "`rows = { … }`", &task::rows()),
+        section("Waiting for rows", "`rows = { … }` of a wait", &task::rows()),
         section("Waiting for a sink", "`lag = { … }`", &task::lag()),
     ]);
     format!("{HEAD}\n{}", sections.join("\n"))
