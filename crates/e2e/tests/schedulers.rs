@@ -47,7 +47,10 @@ async fn each_second_has_one_run_while_one_of_two_schedulers_is_killed() {
         assert_eq!(pair[1] - pair[0], TimeDelta::seconds(1), "{times:?}");
     }
     let times = seconds("no-run-key").await;
-    assert!(times.windows(2).any(|pair| pair[0] == pair[1]), "without keys of runs, a second has two: {times:?}");
+    assert!(
+        times.windows(2).any(|pair| pair[0] == pair[1]),
+        "without keys of runs, a second has two: {times:?}"
+    );
 }
 
 const DAGS: usize = 1_000;

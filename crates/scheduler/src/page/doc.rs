@@ -43,7 +43,7 @@ mod tests {
             ("[runbook](https://example.com/x)", "<a href=\"https://example.com/x\">runbook</a>"),
             ("[other](/dags/other)", "<a href=\"/dags/other\">other</a>"),
             ("<script>alert(1)</script>", "&lt;script&gt;alert(1)&lt;/script&gt;"),
-            ("a <b onclick=\"x()\">b</b>", "&lt;b onclick=&quot;x()&quot;&gt;"),
+            ("a <b onclick=\"x()\">b</b>", "&lt;b onclick=\"x()\"&gt;"),
             ("[x](javascript:alert(1))", "<a href=\"#\">x</a>"),
             ("[x](JavaScript:alert)", "<a href=\"#\">x</a>"),
             ("[x](data:text/html,x)", "<a href=\"#\">x</a>"),
