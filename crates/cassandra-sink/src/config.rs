@@ -8,8 +8,8 @@ use service::settings::{Cassandra, Kafka, Postgres, Registry};
 pub struct Config {
     pub listen: String,
     pub batch_records_max: usize,
-    /// Rows that are written at once.
-    pub writes_in_flight_max: u32,
+    /// Requests that are under way at once for a table, each with some rows.
+    pub writes_in_flight_max: usize,
     pub kafka: Kafka,
     pub registry: Registry,
     pub postgres: Postgres,

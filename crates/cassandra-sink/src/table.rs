@@ -28,7 +28,7 @@ use wire::passed::Offsets;
 pub struct Tables {
     cassandra: Cassandra,
     replication: u32,
-    writes_in_flight_max: u32,
+    writes_in_flight_max: usize,
     guards: Guards,
 }
 
@@ -37,9 +37,9 @@ pub struct Table {
     cassandra: Cassandra,
     target: Target,
     statement: PreparedStatement,
-    /// For rows in flight, of all batches together.
+    /// For requests in flight, of all batches together.
     room: Semaphore,
-    writes_in_flight_max: u32,
+    writes_in_flight_max: usize,
     guards: Guards,
 }
 
@@ -57,7 +57,7 @@ type Values = Vec<MaybeUnset<Option<CqlValue>>>;
 type Refused = (usize, String);
 
 impl Tables {
-    pub fn new(cassandra: Cassandra, replication: u32, writes_in_flight_max: u32, guards: Guards) -> Self {
+    pub fn new(cassandra: Cassandra, replication: u32, writes_in_flight_max: usize, guards: Guards) -> Self {
         Self { cassandra, replication, writes_in_flight_max, guards }
     }
 
@@ -93,7 +93,7 @@ impl Store for Tables {
             cassandra: self.cassandra.clone(),
             target: target.clone(),
             statement: self.statement(target).await?,
-            room: Semaphore::new(self.writes_in_flight_max as usize),
+            room: Semaphore::new(self.writes_in_flight_max),
             writes_in_flight_max: self.writes_in_flight_max,
             guards: self.guards,
         })
@@ -131,7 +131,7 @@ impl sink::Table for Table {
         }));
         let mut writes = stream::iter(requests)
             .map(|request| self.write_request(request))
-            .buffer_unordered(self.writes_in_flight_max as usize);
+            .buffer_unordered(self.writes_in_flight_max);
         while let Some(outcome) = writes.next().await {
             refused.extend(outcome?);
         }
@@ -177,7 +177,7 @@ impl Table {
     /// them, so they are written one by one then.
     async fn write_request(&self, request: Request) -> Result<Vec<Refused>, WriteError> {
         // It is never closed.
-        let _places = self.room.acquire_many(self.writes_in_flight_max.min(request.len() as u32)).await;
+        let _place = self.room.acquire().await;
         let (indexes, rows): (Vec<usize>, Vec<Values>) = request.into_iter().unzip();
         match self.insert(&rows).await? {
             None => Ok(vec![]),

@@ -172,7 +172,7 @@ struct Pace {
     filled: bool,
 }
 
-/// Tasks that become ready meanwhile go together, where there are several at once. A task that is alone waits for nobody.
+/// Tasks that become ready meanwhile go together, where there are several at once. A task that follows another one alone waits for nobody.
 const BETWEEN_CLAIMS: Duration = Duration::from_millis(2);
 /// Where more waits than there is room for, half of the room is to be free again; for this long at most.
 const FULL_MAX: Duration = Duration::from_millis(10);
@@ -182,7 +182,7 @@ impl Pace {
         let Some(claimed_at) = self.claimed_at else { return Duration::ZERO };
         let least = match self.tasks {
             _ if self.filled && free < tasks_max.div_ceil(2) => FULL_MAX,
-            1 => Duration::ZERO,
+            1 if free == tasks_max => Duration::ZERO,
             _ => BETWEEN_CLAIMS,
         };
         least.saturating_sub(now.saturating_duration_since(claimed_at))
