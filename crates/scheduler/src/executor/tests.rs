@@ -49,7 +49,8 @@ fn claims_leave_time_for_others_to_become_ready_and_a_full_executor_for_room() {
     assert_eq!([wait(0, true, 15), wait(4, true, 1), wait(10, true, 1)], [10, 6, 0]);
     assert_eq!([wait(0, true, 16), wait(2, true, 32)], [2, 0]);
     assert_eq!(
-        [wait_after(1, 0, false, 31), wait_after(1, 0, true, 0), wait_after(0, 0, false, 32)],
-        [0, 10, 2]
+        [(1, false, 32), (1, false, 31), (1, true, 0), (0, false, 32)]
+            .map(|(tasks, filled, free)| wait_after(tasks, 0, filled, free)),
+        [0, 2, 10, 2]
     );
 }
