@@ -73,7 +73,7 @@ async fn many_runs_are_tried_again_marked_and_cancelled_and_each_is_answered() {
     let asked = json!({ "what": "mark", "runs": [runs[0], nobody], "tasks": ["bad"], "state": "success" });
     let (_, told) = bulk(&crew, asked).await;
     assert_eq!((done(&told), &told["done"], &told["asked"]), (names(&runs[..1]), &json!(1), &json!(2)));
-    assert_eq!(told["answers"][1]["error"], format!("there is no run {nobody}"));
+    assert_eq!(told["answers"][1]["error"], format!("there is no run {nobody}: correct the address"));
     assert_eq!(crew.ends(runs[0]).await, "success");
     assert_eq!(acts(&crew, dag, "mark").await, 1);
 
