@@ -7,6 +7,8 @@ use axum::{
     response::Response,
 };
 use maud::{Markup, html};
+use pipeline::Dag;
+use queue::DagRow;
 
 const SHOWN: i64 = 100;
 
@@ -17,27 +19,11 @@ pub async fn page(State(outside): State<Outside>) -> Result<Response, Trouble> {
 pub async fn dag_page(State(outside): State<Outside>, Path(name): Path<String>) -> Result<Response, Trouble> {
     let dag = find_dag(&outside, &name).await?;
     let version = outside.version(&dag.pipeline, &dag.hash).await.ok();
-    let settings = version.as_ref().and_then(|pipeline| pipeline.dags.get(&name)).map(|dag| &dag.settings);
-    let schedule = settings.map_or_else(String::new, |settings| {
-        if settings.schedule.is_empty() {
-            "by hand".into()
-        } else {
-            format!("{} ({})", settings.schedule, settings.timezone)
-        }
-    });
+    let declared = version.as_ref().and_then(|pipeline| pipeline.dags.get(&name));
     let act = |what: &str| format!("/dags/{name}/{what}");
     let body = html! {
-        @if let Some(text) = settings.and_then(|settings| settings.doc.as_ref()) { (doc::doc(text)) }
-        (web::key_value(&[
-            ("Schedule", html! { (schedule) }),
-            ("Next look", dag.next_at.filter(|_| !dag.paused).map_or_else(|| html! { "–" }, web::time)),
-            ("State", if dag.paused { badge("paused") } else { html! { "on" } }),
-            ("Owner", html! { (settings.and_then(|settings| settings.owner.as_deref()).unwrap_or("–")) }),
-            ("Tags", html! {
-                @for tag in settings.map(|settings| settings.tags.as_slice()).unwrap_or_default() { a href={ "/?tag=" (encoded(tag)) } { (tag) } " " }
-            }),
-            ("Pipeline", html! { (dag.pipeline) " " (web::id(&dag.hash)) }),
-        ]))
+        @if let Some(text) = declared.and_then(|dag| dag.settings.doc.as_ref()) { (doc::doc(text)) }
+        (web::key_value(&facts(&dag, declared)))
         (web::actions(html! {
             (web::button(&act("trigger"), "Trigger run"))
             @if dag.paused { (web::button(&act("unpause"), "Unpause DAG")) } @else { (web::button(&act("pause"), "Pause DAG")) }
@@ -46,6 +32,34 @@ pub async fn dag_page(State(outside): State<Outside>, Path(name): Path<String>) 
         (web::section("Runs", table(&outside, Some(&name)).await?))
     };
     Ok(frame(&name, "DAGs", body))
+}
+
+/// What is known of a DAG; what its file says nothing of is left out.
+fn facts(dag: &DagRow, declared: Option<&Dag>) -> Vec<(&'static str, Markup)> {
+    let settings = declared.map(|dag| &dag.settings);
+    let schedule = settings.map_or_else(String::new, |settings| match settings.schedule.is_empty() {
+        true => "by hand".into(),
+        false => format!("{} ({})", settings.schedule, settings.timezone),
+    });
+    let next = dag.next_at.filter(|_| !dag.paused).map_or_else(|| html! { "–" }, web::time);
+    let state = if dag.paused {
+        badge("paused")
+    } else {
+        html! { "on" }
+    };
+    let owner = settings.and_then(|settings| settings.owner.as_deref());
+    let tags = settings.map(|settings| settings.tags.as_slice()).filter(|tags| !tags.is_empty());
+    let all = [
+        Some(("Schedule", html! { (schedule) })),
+        Some(("Next look", next)),
+        Some(("State", state)),
+        owner.map(|owner| ("Owner", html! { (owner) })),
+        tags.map(|tags| {
+            ("Tags", html! { @for tag in tags { a href={ "/?tag=" (encoded(tag)) } { (tag) } " " } })
+        }),
+        Some(("Pipeline", html! { (dag.pipeline) " " (web::id(&dag.hash)) })),
+    ];
+    all.into_iter().flatten().collect()
 }
 
 /// A value of an address.
