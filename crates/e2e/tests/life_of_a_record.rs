@@ -73,7 +73,7 @@ async fn a_bad_record_stops_nothing_and_is_kept_with_its_reason() {
     assert_eq!((status, &answer["accepted"], &answer["dead"]), (200, &json!(1), &json!(2)), "{answer}");
     assert_eq!(
         answer["results"][0]["reason"],
-        "field \"email\": the record does not have it, and the schema gives no default"
+        "field \"email\": the record does not have it, and the schema gives no default: send it"
     );
     assert!(
         answer["results"][2]["reason"].as_str().unwrap().starts_with("the record is not JSON"),

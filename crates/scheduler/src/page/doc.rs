@@ -28,7 +28,7 @@ fn harmless(event: Event<'_>) -> Option<Event<'_>> {
 fn leads_to_a_page(url: &str) -> bool {
     let known = ["http:", "https:", "mailto:"];
     let begins = |start: &&str| url.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start));
-    known.iter().any(|start| begins(start)) || !url.contains(':')
+    known.iter().any(begins) || !url.contains(':')
 }
 
 #[cfg(test)]
