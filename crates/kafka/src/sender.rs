@@ -91,8 +91,7 @@ impl Sender {
             .set("compression.type", "zstd")
             // Its context is made anew for each batch, and at the usual level 3 that is three quarters of a MiB to be cleared.
             .set("compression.level", "1")
-            // As Kafka's own clients: what is sent one by one shares batches, each of which costs a request and some awakenings.
-            .set("linger.ms", "5")
+            .set("linger.ms", "2")
             // A broker that has just come back does not know its topics yet. What it says of one then is believed until it is asked
             // again, by default after five minutes.
             .set("topic.metadata.refresh.interval.ms", "5000")
