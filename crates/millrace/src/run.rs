@@ -98,10 +98,10 @@ async fn cancel(scheduler: &Rest, args: &CancelArgs) -> Result<(), Failure> {
 async fn clear(scheduler: &Rest, args: &ClearArgs) -> Result<(), Failure> {
     let id = args.id;
     let body = json!({
-        "tasks": (!args.tasks.is_empty()).then_some(&args.tasks),
-        "downstream": args.downstream, "upstream": args.upstream,
-        "only_failed": !args.all && (args.only_failed || args.tasks.is_empty()),
-        "version": version(args.newest), "who": args.hand.who, "why": args.hand.why,
+        "tasks": (!args.which.tasks.is_empty()).then_some(&args.which.tasks),
+        "downstream": args.which.downstream, "upstream": args.which.upstream,
+        "only_failed": !args.all && (args.only_failed || args.which.tasks.is_empty()),
+        "version": version(args.which.newest), "who": args.hand.who, "why": args.hand.why,
     });
     let answer = scheduler.post(&["api", "v1", "runs", &id.to_string(), "clear"], &body).await?;
     if args.json {
@@ -124,8 +124,8 @@ async fn bulk(scheduler: &Rest, args: &BulkArgs) -> Result<(), Failure> {
     let body = json!({
         "what": args.what, "runs": (!args.runs.is_empty()).then_some(&args.runs),
         "where": args.runs.is_empty().then_some(which),
-        "tasks": (!args.tasks.is_empty()).then_some(&args.tasks), "state": args.mark,
-        "downstream": args.downstream, "upstream": args.upstream, "version": version(args.newest),
+        "tasks": (!args.which.tasks.is_empty()).then_some(&args.which.tasks), "state": args.mark,
+        "downstream": args.which.downstream, "upstream": args.which.upstream, "version": version(args.which.newest),
         "who": args.hand.who, "why": args.hand.why,
     });
     let answer = scheduler.post_within(BULK_MAX, &["api", "v1", "bulk"], &body).await?;

@@ -146,21 +146,11 @@ pub struct BulkArgs {
     /// Runs for this logical time and earlier ones
     #[arg(long, value_name = "T", value_parser = instant::parse)]
     pub to: Option<DateTime<Utc>>,
-    /// Of each run only this task; may be given several times
-    #[arg(long = "task", value_name = "NAME")]
-    pub tasks: Vec<String>,
-    /// Also what waits for them
-    #[arg(long)]
-    pub downstream: bool,
-    /// Also what they wait for
-    #[arg(long)]
-    pub upstream: bool,
+    #[command(flatten)]
+    pub which: WhichArgs,
     /// To mark: the end that the tasks are given
     #[arg(long = "as", value_name = "STATE", value_parser = ["success", "failed", "skipped"])]
     pub mark: Option<String>,
-    /// Go on with the newest version of the DAG
-    #[arg(long)]
-    pub newest: bool,
     #[command(flatten)]
     pub hand: HandArgs,
     /// Print JSON
@@ -176,6 +166,23 @@ pub struct CancelArgs {
     /// Print JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// Which tasks of a run, and as which version they run again
+#[derive(Debug, Args)]
+pub struct WhichArgs {
+    /// Only this task; may be given several times
+    #[arg(long = "task", value_name = "NAME")]
+    pub tasks: Vec<String>,
+    /// Also what waits for them
+    #[arg(long)]
+    pub downstream: bool,
+    /// Also what they wait for
+    #[arg(long)]
+    pub upstream: bool,
+    /// Go on with the newest version of the DAG
+    #[arg(long)]
+    pub newest: bool,
 }
 
 /// Who acts, and why: it is written down, and shown beside the run
@@ -195,24 +202,14 @@ pub struct HandArgs {
 )]
 pub struct ClearArgs {
     pub id: Uuid,
-    /// Only this task; may be given several times
-    #[arg(long = "task", value_name = "NAME")]
-    pub tasks: Vec<String>,
-    /// Also what waits for them
-    #[arg(long)]
-    pub downstream: bool,
-    /// Also what they wait for
-    #[arg(long)]
-    pub upstream: bool,
+    #[command(flatten)]
+    pub which: WhichArgs,
     /// Of named tasks, only those that did not succeed
     #[arg(long)]
     pub only_failed: bool,
     /// All tasks of the run, those that succeeded too
     #[arg(long, conflicts_with = "tasks")]
     pub all: bool,
-    /// Go on with the newest version of the DAG
-    #[arg(long)]
-    pub newest: bool,
     #[command(flatten)]
     pub hand: HandArgs,
     /// Print JSON
