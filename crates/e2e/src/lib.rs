@@ -26,10 +26,12 @@ mod folder;
 mod letters;
 pub mod live;
 mod memory;
+mod topic;
 
 pub use folder::Folder;
 pub use letters::Letters;
 pub use memory::Memory;
+pub use topic::first_records;
 
 use cassandra::Cassandra;
 use model::Secret;

@@ -2,13 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use e2e::{Crew, World, collector};
-use kafka::{Cluster, Polled, Reader, Start, TopicSpec, topics};
+use e2e::{Crew, World, collector, first_records};
+use kafka::{Cluster, Record, TopicSpec, topics};
 use serde_json::Value;
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, time::Duration};
 use test_support::unique;
 use tokio::time::timeout;
 
@@ -20,18 +17,8 @@ fn in_short(event: &Value) -> String {
 }
 
 async fn in_topic(bootstrap: String, topic: String, many: usize) -> Vec<Value> {
-    let read = move || {
-        let reader = Reader::peek(&bootstrap).unwrap();
-        reader.assign(&[(topic, 0, Start::Beginning)]).unwrap();
-        let (started, mut events) = (Instant::now(), vec![]);
-        while events.len() < many && started.elapsed() < TOLD_WITHIN {
-            if let Polled::Record(record) = reader.poll(Duration::from_millis(100)).unwrap() {
-                events.push(serde_json::from_slice(&record.payload.unwrap()).unwrap());
-            }
-        }
-        events
-    };
-    tokio::task::spawn_blocking(read).await.unwrap()
+    let event = |record: Record| serde_json::from_slice(&record.payload.unwrap()).unwrap();
+    first_records(bootstrap, topic, many, TOLD_WITHIN).await.into_iter().map(event).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,13 +2,10 @@
 
 #![allow(clippy::unwrap_used)]
 
-use e2e::{Crew, World, collector};
-use kafka::{Cluster, Polled, Reader, Start, TopicSpec, topics};
+use e2e::{Crew, World, collector, first_records};
+use kafka::{Cluster, Record, TopicSpec, topics};
 use serde_json::{Value, json};
-use std::{
-    collections::BTreeSet,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, time::Duration};
 use test_support::{eventually, unique};
 use tokio::time::timeout;
 
@@ -18,20 +15,12 @@ const TOLD_WITHIN: Duration = Duration::from_secs(60);
 type Heard = (String, String, Value);
 
 async fn in_topic(bootstrap: String, topic: String, many: usize) -> Vec<Heard> {
-    let read = move || {
-        let reader = Reader::peek(&bootstrap).unwrap();
-        reader.assign(&[(topic, 0, Start::Beginning)]).unwrap();
-        let (started, mut heard) = (Instant::now(), vec![]);
-        while heard.len() < many && started.elapsed() < TOLD_WITHIN {
-            if let Polled::Record(record) = reader.poll(Duration::from_millis(100)).unwrap() {
-                let header = record.header("idempotency-key").unwrap().to_owned();
-                let key = String::from_utf8(record.key.unwrap().to_vec()).unwrap();
-                heard.push((key, header, serde_json::from_slice(&record.payload.unwrap()).unwrap()));
-            }
-        }
-        heard
+    let heard = |record: Record| {
+        let header = record.header("idempotency-key").unwrap().to_owned();
+        let key = String::from_utf8(record.key.unwrap().to_vec()).unwrap();
+        (key, header, serde_json::from_slice(&record.payload.unwrap()).unwrap())
     };
-    tokio::task::spawn_blocking(read).await.unwrap()
+    first_records(bootstrap, topic, many, TOLD_WITHIN).await.into_iter().map(heard).collect()
 }
 
 /// Fails while the file is not there; tells of the deadline when it takes long.
