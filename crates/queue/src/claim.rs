@@ -40,13 +40,18 @@ pub struct Claim {
 }
 
 /// A claim takes some milliseconds, and does not wait for the disk: one that is lost with the server is a holder that fell silent, and
-/// an ending that is kept keeps its claim with it. Planning it would take as long as itself.
-const BEGIN: &str =
-    "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL plan_cache_mode = force_generic_plan";
+/// an ending that is kept keeps its claim with it. Planning it would take as long as itself. What it joins are a few rows, each by its
+/// key: with other joins it would look at every task that is kept, as soon as the server knows how many these are.
+macro_rules! begin {
+    () => {
+        "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL plan_cache_mode = force_generic_plan; \
+         SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+    };
+}
+pub(crate) const BEGIN: &str = begin!();
 /// One claimer at a time, or the limits of pools and DAGs could be passed. It begins the transaction and is no part of the claim, which
 /// must see what the former holder of the lock has claimed.
-const BEGIN_LOCKED: &str = "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL plan_cache_mode = force_generic_plan; \
-    SELECT pg_advisory_xact_lock(hashtext('millrace claim'))";
+const BEGIN_LOCKED: &str = concat!(begin!(), "; SELECT pg_advisory_xact_lock(hashtext('millrace claim'))");
 
 impl Queue {
     /// Claims up to `limit` tasks that are ready, as pools, DAGs and priorities allow.

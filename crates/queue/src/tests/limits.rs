@@ -227,3 +227,29 @@ async fn a_teardown_runs_after_a_failure_and_does_not_decide_how_the_run_ends() 
         assert_eq!(play_run(&queue, &run, bad).await, (state, tasks.to_vec()), "with {bad:?} failing");
     }
 }
+
+#[tokio::test]
+async fn a_claim_joins_tasks_by_their_keys_however_many_are_kept() {
+    let queue = queue().await;
+    queue.make_months(Utc::now()).await.unwrap();
+    months::old_runs(&queue, Utc::now(), 500, 40).await;
+    sqlx::raw_sql("ANALYZE").execute(queue.pool()).await.unwrap();
+    let claim = include_str!("../sql/claim.sql");
+    let plan = async |begin: &'static str| {
+        let mut transaction = queue.pool().begin_with(begin).await.unwrap();
+        let prepare = format!("PREPARE claim (bigint, float8, text) AS {claim}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(prepare)).execute(&mut *transaction).await.unwrap();
+        let rows: Vec<(String,)> = sqlx::query_as("EXPLAIN EXECUTE claim (32, 10, 'me')")
+            .persistent(false)
+            .fetch_all(&mut *transaction)
+            .await
+            .unwrap();
+        sqlx::raw_sql("DEALLOCATE claim").execute(&mut *transaction).await.unwrap();
+        rows.into_iter().map(|(line,)| line).collect::<Vec<_>>().join("\n")
+    };
+    let joins = |plan: &str| plan.contains("Hash Join") || plan.contains("Merge Join");
+    let with = plan(crate::claim::BEGIN).await;
+    assert!(!joins(&with), "{with}");
+    let without = plan("BEGIN; SET LOCAL plan_cache_mode = force_generic_plan").await;
+    assert!(joins(&without), "{without}");
+}

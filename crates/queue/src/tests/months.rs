@@ -14,7 +14,7 @@ fn made_at(at: DateTime<Utc>, number: u128) -> Uuid {
 }
 
 /// Runs of that moment, ended soon after, with so many tasks each.
-async fn old_runs(queue: &Queue, at: DateTime<Utc>, runs: usize, tasks: i32) {
+pub(super) async fn old_runs(queue: &Queue, at: DateTime<Utc>, runs: usize, tasks: i32) {
     let ids: Vec<Uuid> = (0..runs).map(|number| made_at(at, number as u128)).collect();
     let made =
         "INSERT INTO run (id, dag, pipeline, hash, logical_at, cause, state, tasks_left, made_at, ended_at)
