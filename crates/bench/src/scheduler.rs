@@ -35,6 +35,8 @@ const SMALL_RUNS: usize = 100;
 /// Triggers on their way at once, where many runs are made.
 const AT_ONCE: usize = 16;
 const COMMITS: usize = 300;
+/// A backend that has told of its transactions within the second before tells of the next ones ten seconds later, or when it ends.
+const COUNTED_AFTER: Duration = Duration::from_secs(11);
 
 /// Runs of tasks, one kind of load after the other.
 pub async fn run(folder: &Path) -> anyhow::Result<Report> {
@@ -144,12 +146,12 @@ impl Bench {
     }
 
     async fn measure_sustained(&self, report: &mut Report) -> anyhow::Result<()> {
-        let (before, cpu) = (self.transactions().await?, self.stand.cpu_seconds(&["scheduler"])?);
+        let (before, cpu) = (transactions(&self.pool).await?, self.stand.cpu_seconds(&["scheduler"])?);
         let seconds = self.many("flat", FLATS).await?;
         let (tasks, cpu) = ((FLATS * FLAT) as f64, self.stand.cpu_seconds(&["scheduler"])? - cpu);
         report.add("no-ops, sustained", tasks / seconds, "tasks/s", Some(1_000.0));
         report.add_less("CPU of the scheduler", cpu * 1_000.0 / tasks, "ms/task", Some(2.0));
-        let made = (self.transactions().await? - before) as f64;
+        let made = (transactions(&self.pool).await? - before) as f64;
         report.add_less("transactions", made / tasks, "1/task", Some(2.0));
         Ok(())
     }
@@ -200,15 +202,15 @@ impl Bench {
         let (took,): (f64,) = sqlx::query_as(statement).bind(id).fetch_one(&self.pool).await?;
         Ok(took)
     }
+}
 
-    /// Transactions in the metadata, of all processes. A backend tells of its own within a second.
-    async fn transactions(&self) -> anyhow::Result<i64> {
-        tokio::time::sleep(Duration::from_millis(1_200)).await;
-        let statement =
-            "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
-        let (made,): (i64,) = sqlx::query_as(statement).fetch_one(&self.pool).await?;
-        Ok(made)
-    }
+/// Transactions in a database so far, of all processes.
+async fn transactions(pool: &PgPool) -> anyhow::Result<i64> {
+    tokio::time::sleep(COUNTED_AFTER).await;
+    let statement =
+        "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
+    let (made,): (i64,) = sqlx::query_as(statement).fetch_one(pool).await?;
+    Ok(made)
 }
 
 fn quantile(values: &mut [f64], part: f64) -> f64 {

@@ -32,6 +32,8 @@ pub const CONNECTIONS_MAX: u32 = 8;
 /// A connection that nobody has used for so long is closed: each is a process of the server with memory of its own. The pool hands
 /// them out in turns, so that eight are kept by one question in `IDLE_MAX / 8`: short, or a busy moment's would stay for ever.
 const IDLE_MAX: Duration = Duration::from_secs(4);
+/// The same of a connection that is there for one purpose, which comes again.
+const ONE_IDLE_MAX: Duration = Duration::from_secs(60);
 const ACQUIRE_MAX: Duration = Duration::from_secs(10);
 /// Of a step of a few statements. Waiting for a connection and for locks is in it.
 pub const ANSWER_MAX: Duration = Duration::from_secs(20);
@@ -76,18 +78,22 @@ fn options(url: &str, password: &Secret) -> Result<PgConnectOptions, PostgresErr
 }
 
 async fn try_connect(options: &PgConnectOptions) -> Result<PgPool, sqlx::Error> {
-    let pool = PgPoolOptions::new().max_connections(CONNECTIONS_MAX).min_connections(0);
-    let pool = pool.acquire_timeout(ACQUIRE_MAX).idle_timeout(IDLE_MAX).test_before_acquire(false);
-    pool.after_release(|connection, _| Box::pin(is_sound(connection)))
-        .before_acquire(|connection, used| Box::pin(is_still_sound(connection, used.idle_for)))
-        .connect_with(options.clone())
-        .await
+    pool(CONNECTIONS_MAX, IDLE_MAX).connect_with(options.clone()).await
 }
 
-/// A pool of one connection beside `pool`, made when it is needed.
-fn one_connection(pool: &PgPool) -> PgPool {
-    let options = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_MAX);
-    options.connect_lazy_with((*pool.connect_options()).clone())
+/// A pool of one connection beside `beside`, made when it is needed. For who asks the same again and again: the server plans a
+/// statement anew on each connection, and some take longer to plan than to do.
+pub fn one_connection(beside: &PgPool) -> PgPool {
+    pool(1, ONE_IDLE_MAX).connect_lazy_with((*beside.connect_options()).clone())
+}
+
+fn pool(connections: u32, idle: Duration) -> PgPoolOptions {
+    let pool = PgPoolOptions::new().max_connections(connections).min_connections(0);
+    pool.acquire_timeout(ACQUIRE_MAX)
+        .idle_timeout(idle)
+        .test_before_acquire(false)
+        .after_release(|connection, _| Box::pin(is_sound(connection)))
+        .before_acquire(|connection, used| Box::pin(is_still_sound(connection, used.idle_for)))
 }
 
 /// Whether a connection that comes back may be used again. Who gave up waiting for an answer leaves one that still waits, and the

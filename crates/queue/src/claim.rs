@@ -2,7 +2,7 @@
 
 use crate::Queue;
 use chrono::{DateTime, Utc};
-use model::Break;
+use model::{Break, TaskState};
 use sqlx::{Row, postgres::PgRow};
 use std::time::Duration;
 use uuid::Uuid;
@@ -67,11 +67,12 @@ impl Queue {
         limit: i64,
     ) -> Result<(Vec<Claim>, Option<Duration>), sqlx::Error> {
         let begin = if self.guards.lack(Break::NoClaimLock) { BEGIN } else { BEGIN_LOCKED };
-        let mut transaction = self.pool.begin_with(begin).await?;
+        let mut transaction = self.claims.begin_with(begin).await?;
         let rows = sqlx::query(include_str!("sql/claim.sql"))
             .bind(limit)
             .bind(lease.as_secs_f64())
             .bind(holder)
+            .bind([TaskState::Ready, TaskState::Retrying].map(TaskState::as_str))
             .fetch_all(&mut *transaction)
             .await?;
         transaction.commit().await?;

@@ -60,6 +60,8 @@ use postgres::PgPool;
 #[derive(Clone)]
 pub struct Queue {
     pool: PgPool,
+    /// Of claims: they take turns anyway.
+    claims: PgPool,
     guards: Guards,
 }
 
@@ -79,7 +81,7 @@ impl Queue {
 
     /// A queue from which a test may have taken guards away.
     pub fn with_guards(pool: PgPool, guards: Guards) -> Self {
-        Self { pool, guards }
+        Self { claims: postgres::one_connection(&pool), pool, guards }
     }
 
     /// Which of them stand.

@@ -218,8 +218,9 @@ async fn admit_all(
     }
     let (names, places): (Vec<&str>, Vec<i64>) = dags.iter().map(|(name, places)| (*name, *places)).unzip();
     // Two schedulers that admit at once must not both see the last free place. Its own statement: the next one must see what the
-    // former holder of the lock has admitted. In order, or two would wait for each other.
-    sqlx::query("SELECT pg_advisory_xact_lock(hashtext('admit ' || dag)) FROM (SELECT dag FROM unnest($1::text[]) AS d (dag) ORDER BY hashtext('admit ' || dag)) ordered")
+    // former holder of the lock has admitted. In order, or two would wait for each other. Planning what follows for these values would
+    // take longer than doing it.
+    sqlx::query("SELECT set_config('plan_cache_mode', 'force_generic_plan', true), pg_advisory_xact_lock(hashtext('admit ' || dag)) FROM (SELECT dag FROM unnest($1::text[]) AS d (dag) ORDER BY hashtext('admit ' || dag)) ordered")
         .bind(&names)
         .execute(&mut *connection)
         .await?;

@@ -191,6 +191,9 @@ impl Pace {
 
 /// Lengthens the leases of what is running. What is no longer ours is stopped: its answer would be refused anyway.
 async fn renew(config: &Config, outside: &Outside, held: &mut Held) {
+    if held.is_empty() {
+        return;
+    }
     let ids: Vec<Uuid> = held.values().map(|(attempt_id, _)| *attempt_id).collect();
     match postgres::answered(outside.queue.renew(&ids, config.lease)).await {
         Ok(ours) => held.retain(|_, (attempt_id, stop)| {

@@ -1,6 +1,6 @@
 //! A scheduler alone with a database: its start, its rest, and its memory of many runs.
 
-use super::{dags, history};
+use super::{dags, history, transactions};
 use crate::{
     report::Report,
     stand::{Stand, until},
@@ -108,23 +108,14 @@ async fn measure_idle(alone: &Alone, report: &mut Report) -> anyhow::Result<()> 
     let cpu = || {
         anyhow::Ok((process.stat()?.utime + process.stat()?.stime) as f64 / procfs::ticks_per_second() as f64)
     };
-    let (before, cpu_before, started) = (transactions(alone).await?, cpu()?, Instant::now());
+    let (before, cpu_before, started) = (transactions(&alone.pool).await?, cpu()?, Instant::now());
     tokio::time::sleep(IDLE).await;
     let seconds = started.elapsed().as_secs_f64();
     let used = (cpu()? - cpu_before) / seconds * 100.0;
-    let made = (transactions(alone).await? - before) as f64 / started.elapsed().as_secs_f64();
+    let made = (transactions(&alone.pool).await? - before) as f64 / started.elapsed().as_secs_f64();
     let resident = process.stat()?.rss as f64 * procfs::page_size() as f64 / 1_048_576.0;
     report.add_less(format!("idle, {DAGS} DAGs: transactions"), made, "1/s", Some(2.0));
     report.add_less(format!("idle, {DAGS} DAGs: CPU"), used, "% of a core", Some(0.5));
     report.add_less(format!("idle, {DAGS} DAGs: memory"), resident, "MiB", Some(40.0));
     Ok(())
-}
-
-/// Those of the scheduler, and the few that ask for them.
-async fn transactions(alone: &Alone) -> anyhow::Result<i64> {
-    tokio::time::sleep(Duration::from_millis(1_200)).await;
-    let statement =
-        "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
-    let (made,): (i64,) = sqlx::query_as(statement).fetch_one(&alone.pool).await?;
-    Ok(made)
 }

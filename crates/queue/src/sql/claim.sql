@@ -25,7 +25,10 @@ WITH RECURSIVE lane AS (
         WHERE state IN ('ready', 'retrying') AND pool = lane.pool AND dag = lane.dag AND ready_at <= now()
           AND (NOT depends_on_past OR coalesce((
               SELECT past.state IN ('success', 'skipped')
-              FROM run before JOIN task past ON past.run_id = before.id AND past.name = task.name
+              FROM run before CROSS JOIN LATERAL (
+                  -- By its key: OFFSET keeps the planner from looking for the name in all runs.
+                  SELECT state FROM task was WHERE was.run_id = before.id AND was.name = task.name OFFSET 0
+              ) past
               WHERE before.dag = task.dag AND before.logical_at < (SELECT logical_at FROM run WHERE id = task.run_id)
               ORDER BY before.logical_at DESC LIMIT 1), true))
         ORDER BY priority DESC, ready_at
@@ -42,10 +45,11 @@ WITH RECURSIVE lane AS (
     ORDER BY priority DESC, turn, ready_at, run_id, name
     LIMIT $1
 ), locked AS (
-    -- One by one, by their key: a join would look at all that is ready.
+    -- One by one, by their key: a join would look at all that is ready. So would the states as constants, by the index of what is
+    -- ready, which is empty where the server has last counted.
     SELECT t.run_id, t.name FROM chosen c CROSS JOIN LATERAL (
         SELECT run_id, name FROM task
-        WHERE run_id = c.run_id AND name = c.name AND state IN ('ready', 'retrying')
+        WHERE run_id = c.run_id AND name = c.name AND state = ANY ($4)
         FOR UPDATE SKIP LOCKED
     ) t
 ), claimed AS (

@@ -237,9 +237,9 @@ async fn a_claim_joins_tasks_by_their_keys_however_many_are_kept() {
     let claim = include_str!("../sql/claim.sql");
     let plan = async |begin: &'static str| {
         let mut transaction = queue.pool().begin_with(begin).await.unwrap();
-        let prepare = format!("PREPARE claim (bigint, float8, text) AS {claim}");
+        let prepare = format!("PREPARE claim (bigint, float8, text, text[]) AS {claim}");
         sqlx::raw_sql(sqlx::AssertSqlSafe(prepare)).execute(&mut *transaction).await.unwrap();
-        let rows: Vec<(String,)> = sqlx::query_as("EXPLAIN EXECUTE claim (32, 10, 'me')")
+        let rows: Vec<(String,)> = sqlx::query_as("EXPLAIN EXECUTE claim (32, 10, 'me', '{ready,retrying}')")
             .persistent(false)
             .fetch_all(&mut *transaction)
             .await
@@ -250,6 +250,10 @@ async fn a_claim_joins_tasks_by_their_keys_however_many_are_kept() {
     let joins = |plan: &str| plan.contains("Hash Join") || plan.contains("Merge Join");
     let with = plan(crate::claim::BEGIN).await;
     assert!(!joins(&with), "{with}");
+    assert!(!with.contains("Seq Scan on task"), "{with}");
+    // When the next is due is all that is asked of this index: no row of it is looked at.
+    let walks = with.lines().filter(|line| line.contains("ready_at_idx") && !line.contains("pool_dag"));
+    walks.for_each(|line| assert!(line.contains("Index Only Scan"), "{line}"));
     let without = plan("BEGIN; SET LOCAL plan_cache_mode = force_generic_plan").await;
     assert!(joins(&without), "{without}");
 }
