@@ -28,17 +28,21 @@ async fn crew(breaks: &str) -> Crew {
 
 /// A run of tasks that take long, some of which the executor `holder` has. Answers its id, and its DAG's folder.
 async fn held_by(crew: &Crew, holder: &str) -> (Uuid, Folder) {
-    let task =
-        format!("kind = \"command\"\nrun = [\"sh\", \"-c\", \"echo begun; sleep {TAKES}; echo done\"]\n");
     // Whoever is free takes one: of several tasks, each executor has some.
-    let tasks: String = (0..8).map(|n| format!("[tasks.t{n}]\n{task}")).collect();
-    let folder = crew.dag(&tasks);
-    let id = crew.trigger(&folder.name).await;
+    let (id, folder) = run_of(crew, 8).await;
     eventually(&format!("\"{holder}\" holds a task"), || async {
         (!held(crew, id, holder).await.is_empty()).then_some(())
     })
     .await;
     (id, folder)
+}
+
+/// A run of tasks that take long. Answers its id, and its DAG's folder.
+async fn run_of(crew: &Crew, tasks: usize) -> (Uuid, Folder) {
+    let task =
+        format!("kind = \"command\"\nrun = [\"sh\", \"-c\", \"echo begun; sleep {TAKES}; echo done\"]\n");
+    let folder = crew.dag(&(0..tasks).map(|n| format!("[tasks.t{n}]\n{task}")).collect::<String>());
+    (crew.trigger(&folder.name).await, folder)
 }
 
 /// The tasks that an executor has.
@@ -48,33 +52,47 @@ async fn held(crew: &Crew, id: Uuid, holder: &str) -> Vec<String> {
     sqlx::query_scalar(statement).bind(id).bind(holder).fetch_all(&crew.pool).await.unwrap()
 }
 
+/// Of each of the two that die.
+const TASKS: usize = 25;
+
 #[tokio::test(flavor = "multi_thread")]
-async fn the_tasks_of_an_executor_that_dies_begin_elsewhere_within_fifteen_seconds() {
-    let mut crew = crew("").await;
-    let (id, _folder) = held_by(&crew, "one").await;
-    let lost = held(&crew, id, "one").await;
+async fn the_tasks_of_executors_that_die_begin_elsewhere_within_fifteen_seconds() {
+    let few: [(&str, &str); 2] = [("MILLRACE_ROLE", "executor"), ("MILLRACE_TASKS_MAX", "25")];
+    let many = [few[0], ("MILLRACE_TASKS_MAX", "50")];
+    let members: [(_, &[_]); 4] =
+        [("leader", &[("MILLRACE_TASKS_MAX", "0")]), ("one", &few), ("two", &few), ("three", &many)];
+    let mut crew = Crew::start(&members).await;
+    // Who is to take over has nothing before.
+    crew.member("three").signal(Signal::STOP);
+    let (id, _folder) = run_of(&crew, 2 * TASKS).await;
+    let mut lost = eventually("both hold all of them", || async {
+        let (one, two) = (held(&crew, id, "one").await, held(&crew, id, "two").await);
+        (one.len() == TASKS && two.len() == TASKS).then(|| [one, two].concat())
+    })
+    .await;
+    lost.sort();
     eventually("what they say is kept", || async {
         (said_in_first_try(&crew, id, &lost).await == lost).then_some(())
     })
     .await;
+    crew.member("three").signal(Signal::CONT);
+    let killed: chrono::DateTime<chrono::Utc> =
+        sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(&crew.pool).await.unwrap();
     crew.member("one").kill();
-    let killed = Instant::now();
-    eventually("another has its tasks", || async {
-        let now = held(&crew, id, "two").await;
-        let ended: (i64,) = sqlx::query_as(
-            "SELECT count(*) FROM task WHERE run_id = $1 AND name = ANY ($2) AND holder = 'two'",
-        )
-        .bind(id)
-        .bind(&lost)
-        .fetch_one(&crew.pool)
-        .await
-        .unwrap();
-        (!now.is_empty() && ended.0 == lost.len() as i64).then_some(())
+    crew.member("two").kill();
+    let mut took: Vec<f64> = eventually("another has begun all of them", || async {
+        let begun = "SELECT extract(epoch FROM started_at - $2)::float8 FROM attempt WHERE run_id = $1 AND holder = 'three' AND attempt = 2";
+        let took: Vec<f64> = sqlx::query_scalar(begun).bind(id).bind(killed).fetch_all(&crew.pool).await.unwrap();
+        (took.len() == lost.len()).then_some(took)
     })
     .await;
-    let took = killed.elapsed();
-    println!("{} tasks began elsewhere {took:?} after their executor was killed", lost.len());
-    assert!(took < ELSEWHERE_MAX, "{took:?}");
+    took.sort_by(f64::total_cmp);
+    let [median, p99] = [50, 99].map(|part| took[(took.len() - 1) * part / 100]);
+    println!(
+        "{} tasks began elsewhere after their executors were killed: median {median:.1} s, p99 {p99:.1} s",
+        took.len()
+    );
+    assert!(p99 < ELSEWHERE_MAX.as_secs_f64(), "{took:?}");
     assert_eq!(crew.ends(id).await, "success");
     assert_eq!(
         said_in_first_try(&crew, id, &lost).await,

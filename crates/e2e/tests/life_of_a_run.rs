@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use e2e::World;
+use e2e::{Crew, World};
 use serde_json::{Value, json};
 use test_support::{eventually, unique};
 
@@ -110,4 +110,24 @@ async fn a_backfill_makes_one_run_per_due_time_however_often_it_is_asked() {
         (mine["state"] == "success" && mine["cause"] == "backfill").then_some(())
     })
     .await;
+}
+
+/// As many as a DAG may have.
+const TASKS_MAX: usize = 10_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dag_of_ten_thousand_tasks_runs_to_its_end() {
+    let crew = Crew::start(&[("one", &[("MILLRACE_TASKS_MAX", "32")])]).await;
+    let middle: Vec<String> = (0..TASKS_MAX - 2).map(|n| format!("t{n}")).collect();
+    let task = |name: &str, after: &[String]| format!("[tasks.{name}]\nkind = \"noop\"\nafter = {after:?}\n");
+    let first = ["first".to_owned()];
+    let text = task("first", &[]) + &middle.iter().map(|name| task(name, &first)).collect::<String>();
+    let folder = crew.dag(&(text + &task("last", &middle)));
+    let id = crew.trigger(&folder.name).await;
+    assert_eq!(crew.ends(id).await, "success");
+    let tasks = "SELECT count(*), min(started_at) = min(started_at) FILTER (WHERE name = 'first'),
+        max(started_at) = max(started_at) FILTER (WHERE name = 'last') FROM task WHERE run_id = $1 AND state = 'success' AND attempt = 1";
+    let done: (i64, bool, bool) = sqlx::query_as(tasks).bind(id).fetch_one(&crew.pool).await.unwrap();
+    assert_eq!(done, (TASKS_MAX as i64, true, true), "each ran once, in their order");
+    assert!(crew.page("/metrics").await.contains("counter_drift_total 0"));
 }

@@ -49,7 +49,7 @@ async fn a_log_is_searched_downloaded_and_says_what_it_lacks() {
 kind = "command"
 retries = 1
 retry_delay = "10ms"
-run = ["sh", "-c", "echo one; echo WARN two; head -c 10000000 /dev/zero | tr '\\000' x; echo; echo ERROR three >&2; exit 1"]
+run = ["sh", "-c", "echo one; printf 'WARN t\\033[31mw\\033[0mo\\n'; head -c 10000000 /dev/zero | tr '\\000' x; echo; echo ERROR three >&2; exit 1"]
 "#;
     let folder = world.published(dag).await;
     let run = world.run_to_the_end(&folder.name, &unique("log")).await;
@@ -62,17 +62,24 @@ run = ["sh", "-c", "echo one; echo WARN two; head -c 10000000 /dev/zero | tr '\\
         all.sort();
         all
     };
+    // Its colours are kept, and cut a word in two.
+    let two = "WARN t\u{1b}[31mw\u{1b}[0mo";
     let cut = format!("{} [cut: 9996000 more bytes of this line were not kept]", "x".repeat(4_000));
     let failed = "failed: \"sh\" ended with exit code 1";
-    assert_eq!(lines("?attempt=1").await, ["ERROR three", "WARN two", failed, "one", &cut]);
-    assert_eq!(lines("?search=TWO").await, ["WARN two"; 2]);
-    assert_eq!(lines("?level=warn&attempt=2").await, ["ERROR three", "WARN two"]);
+    assert_eq!(lines("?attempt=1").await, ["ERROR three", two, failed, "one", &cut]);
+    assert_eq!(lines("?search=TWO").await, [two; 2]);
+    assert_eq!(lines("?level=warn&attempt=2").await, ["ERROR three", two]);
+    assert_eq!(lines("?search=31m").await, Vec::<String>::new());
     assert_eq!(lines("?level=error&search=two").await, Vec::<String>::new());
     let first = world.get("scheduler", &format!("{path}?limit=4")).await;
     let after = first[3]["id"].as_i64().unwrap();
     assert_eq!(lines("").await.len(), 4 + lines(&format!("?after={after}")).await.len());
     let text = world.page("scheduler", &format!("{path}.txt")).await;
-    assert_eq!((text.lines().count(), text.contains("try 2  warn   WARN two")), (10, true), "{text:.2000}");
+    assert_eq!(
+        (text.lines().count(), text.contains(&format!("try 2  warn   {two}"))),
+        (10, true),
+        "{text:.2000}"
+    );
     let wrong = world.get("scheduler", &format!("{path}?level=loud")).await;
     assert!(wrong["error"].as_str().unwrap().contains("write error, warn, info, debug"), "{wrong}");
 }

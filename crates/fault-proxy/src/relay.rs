@@ -25,6 +25,8 @@ use tokio::{
 struct Pending {
     /// Answers that the client is not to see, and whether the connection ends with them.
     swallowed: HashMap<i64, bool>,
+    /// The request whose answer is the last that the client hears.
+    last: Option<i64>,
     /// Kafka's requests whose answers hold addresses.
     located: HashSet<i64>,
 }
@@ -66,6 +68,7 @@ impl Connection<'_> {
                         return Ok(());
                     }
                     Some(Action::SwallowAnswer) => self.swallow(frame.key, false),
+                    Some(Action::Deafen) => self.deafen_after(frame.key),
                     Some(Action::CutBeforeAnswer) => self.swallow(frame.key, true),
                 }
                 self.remember(&frame);
@@ -78,9 +81,14 @@ impl Connection<'_> {
     }
 
     async fn answers(&self, mut frames: Frames, mut client: OwnedWriteHalf) -> io::Result<()> {
+        let mut deaf = false;
         while let Some((frame, mut bytes)) = self.next(&mut frames).await? {
+            if deaf {
+                continue;
+            }
             let (swallowed, located) = {
                 let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+                deaf = frame.ends && pending.last == Some(frame.key);
                 (pending.swallowed.get(&frame.key).copied(), pending.located.remove(&frame.key))
             };
             match swallowed {
@@ -115,6 +123,10 @@ impl Connection<'_> {
 
     fn swallow(&self, key: i64, cut: bool) {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).swallowed.insert(key, cut);
+    }
+
+    fn deafen_after(&self, key: i64) {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).last = Some(key);
     }
 
     fn remember(&self, frame: &Frame) {

@@ -70,6 +70,9 @@ pub enum Action {
     Cut,
     /// The server does what was asked; the client hears nothing, and the connection stays.
     SwallowAnswer,
+    /// The server does what was asked, and answers; what it says after that the client never hears. A connection that is dead, and
+    /// nobody says so.
+    Deafen,
     /// The server does what was asked; instead of its answer the connection ends. "Did my COMMIT happen?"
     CutBeforeAnswer,
 }

@@ -90,6 +90,15 @@ async fn a_cut_comes_before_the_request() {
 }
 
 #[tokio::test]
+async fn a_deafened_client_hears_one_answer_more() {
+    let (mut client, mut seen, fired, _proxy) = struck(Action::Deafen).await;
+    assert_eq!((soon(seen.recv()).await, soon(seen.recv()).await), (1, 2));
+    assert_eq!(answer(&mut client).await.unwrap().0, 1);
+    assert!(timeout(NEVER, client.read_u8()).await.is_err(), "nothing comes, and no end");
+    assert_eq!(fired.count(), 1);
+}
+
+#[tokio::test]
 async fn a_cut_before_the_answer_comes_after_the_deed() {
     let (mut client, mut seen, fired, _proxy) = struck(Action::CutBeforeAnswer).await;
     assert_eq!(answer(&mut client).await, None);

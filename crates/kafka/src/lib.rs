@@ -20,7 +20,7 @@ pub use cluster::Cluster;
 pub use committer::Committer;
 pub use group::{Committed, Group};
 pub use reader::{Polled, Reader, Start};
-pub use sender::{Lent, Outgoing, Place, SendError, Sender};
+pub use sender::{LateSender, Lent, Outgoing, Place, SendError, Sender};
 pub use topics::TopicSpec;
 pub use transactional::{Progress, TransactionError, Transactional, fence};
 

@@ -14,7 +14,7 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::sync::oneshot;
+use tokio::sync::{OnceCell, oneshot};
 
 /// Writes records with `acks=all` and idempotence, keyed as Java clients key (murmur2).
 ///
@@ -23,6 +23,22 @@ use tokio::sync::oneshot;
 pub struct Sender {
     producer: Arc<ThreadedProducer<Acks>>,
     pulse: Arc<Pulse>,
+}
+
+/// A sender that is made when it is first asked for: librdkafka's threads and buffers are a MiB, and who sends seldom may never send.
+pub struct LateSender {
+    bootstrap: String,
+    made: OnceCell<Sender>,
+}
+
+impl LateSender {
+    pub fn new(bootstrap: &str) -> Self {
+        Self { bootstrap: bootstrap.to_owned(), made: OnceCell::new() }
+    }
+
+    pub async fn get(&self) -> Result<&Sender, KafkaError> {
+        self.made.get_or_try_init(async || Sender::new(&self.bootstrap)).await
+    }
 }
 
 /// A record to write.

@@ -183,15 +183,17 @@ pub type Begun = (PgPool, watch::Receiver<Published>);
 /// Follows what is current for as long as the receiver lives. The first value is what is current now.
 pub async fn watch(pool: PgPool) -> watch::Receiver<Published> {
     let (sender, receiver) = watch::channel(Published::default());
-    if let Ok((published, _)) = postgres::answered(current(&pool)).await {
+    let mut seen = Seen::default();
+    if let Ok(Some((published, _))) = postgres::answered(seen.look(&pool)).await {
         sender.send_replace(published);
     }
     tokio::spawn(async move {
         let [mut hints] = postgres::listen(&pool, [CHANNEL]);
         while !sender.is_closed() {
             tokio::select! { () = hints.next() => {}, () = tokio::time::sleep(LOOK_AGAIN) => {} }
-            match postgres::answered(current(&pool)).await {
-                Ok((published, problems)) => {
+            match postgres::answered(seen.look(&pool)).await {
+                Ok(None) => {}
+                Ok(Some((published, problems))) => {
                     problems
                         .iter()
                         .for_each(|problem| tracing::warn!("published version left out: {problem}"));
@@ -208,4 +210,22 @@ pub async fn watch(pool: PgPool) -> watch::Receiver<Published> {
         }
     });
     receiver
+}
+
+/// Pipelines and the hashes of their versions, as they were when their files were last read.
+#[derive(Default)]
+struct Seen(Option<Vec<(String, String)>>);
+
+impl Seen {
+    /// Reads the files where a version has changed since; they can be large, and everybody looks every few seconds.
+    async fn look(&mut self, pool: &PgPool) -> Result<Option<(Published, Vec<Problem>)>, sqlx::Error> {
+        let statement = "SELECT pipeline, hash FROM pipeline_current ORDER BY 1";
+        let now = Some(sqlx::query_as(statement).fetch_all(pool).await?);
+        if self.0 == now {
+            return Ok(None);
+        }
+        let found = current(pool).await?;
+        self.0 = now;
+        Ok(Some(found))
+    }
 }

@@ -11,7 +11,7 @@ use axum::{
     Json, Router,
     body::Body,
     extract::{Path, Query, Request, State as Held},
-    http::{HeaderMap, StatusCode, header},
+    http::{self, HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::post,
 };
@@ -19,13 +19,13 @@ use futures::StreamExt;
 use kafka::{Outgoing, Place, SendError, Sender};
 use prometheus::IntCounterVec;
 use service::{Break, Guards, Service, http::problem};
-use std::{sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
-use tower_http::decompression::RequestDecompressionLayer;
+use tower::{ServiceExt, service_fn};
+use tower_http::decompression::RequestDecompression;
 use wire::ingest::{Answer, Outcome};
 
 /// What a request needs.
-#[derive(Clone)]
 pub struct State {
     streams: Streams,
     sender: Sender,
@@ -60,35 +60,7 @@ impl State {
 }
 
 pub fn routes(state: State) -> Router {
-    // The size that a request declares is read before the layer takes the encoding away.
-    let ingest = post(records).layer(RequestDecompressionLayer::new());
-    Router::new()
-        .route("/v1/streams/{stream}/records", ingest)
-        .layer(axum::middleware::from_fn_with_state(state.clone(), admit))
-        .with_state(state)
-}
-
-/// Refuses before the body is read, so that overload costs next to nothing.
-async fn admit(Held(state): Held<State>, request: Request, next: axum::middleware::Next) -> Response {
-    let headers = request.headers();
-    let length = headers
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|text| text.parse().ok());
-    if length.is_some_and(|bytes: usize| bytes > state.body_bytes_max) {
-        return problem(StatusCode::PAYLOAD_TOO_LARGE, too_large(state.body_bytes_max));
-    }
-    let silent = state.sender.silent_for();
-    if silent > SILENT_MAX {
-        return busy(&format!(
-            "Kafka has confirmed nothing for {} s, is it running? Nothing of this request was written: send it again",
-            silent.as_secs()
-        ));
-    }
-    if !state.admission.has_room(length) {
-        return busy("the producer has as much on its way as it may hold: send the request again");
-    }
-    next.run(request).await
+    Router::new().route("/v1/streams/{stream}/records", post(records)).with_state(Arc::new(state))
 }
 
 #[derive(serde::Deserialize)]
@@ -98,14 +70,56 @@ struct Asked {
     on_invalid: OnInvalid,
 }
 
+/// A layer costs a small body more than its record does: what few requests need is called by those alone.
 async fn records(
-    Held(state): Held<State>,
+    Held(state): Held<Arc<State>>,
     Path(stream): Path<String>,
     Query(asked): Query<Asked>,
-    headers: HeaderMap,
-    body: Body,
+    request: Request,
 ) -> Response {
-    let ready = match state.streams.get(&stream) {
+    // The size that a request declares is read before its encoding is taken away.
+    if let Err(refused) = admit(&state, request.headers()) {
+        return refused;
+    }
+    if !request.headers().contains_key(header::CONTENT_ENCODING) {
+        return take(&state, &stream, &asked, request).await;
+    }
+    let plain = service_fn(|request: http::Request<_>| async {
+        Ok::<_, Infallible>(take(&state, &stream, &asked, request.map(Body::new)).await)
+    });
+    match RequestDecompression::new(plain).oneshot(request).await {
+        Ok(answer) => answer.into_response(),
+        Err(cause) => problem(
+            StatusCode::BAD_REQUEST,
+            format!("the body can't be read: {cause}. Is its content-encoding right?"),
+        ),
+    }
+}
+
+/// Refuses before the body is read, so that overload costs next to nothing. The error is the answer.
+fn admit(state: &State, headers: &HeaderMap) -> Result<(), Response> {
+    let length = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|text| text.parse().ok());
+    if length.is_some_and(|bytes: usize| bytes > state.body_bytes_max) {
+        return Err(problem(StatusCode::PAYLOAD_TOO_LARGE, too_large(state.body_bytes_max)));
+    }
+    let silent = state.sender.silent_for();
+    if silent > SILENT_MAX {
+        return Err(busy(&format!(
+            "Kafka has confirmed nothing for {} s, is it running? Nothing of this request was written: send it again",
+            silent.as_secs()
+        )));
+    }
+    if !state.admission.has_room(length) {
+        return Err(busy("the producer has as much on its way as it may hold: send the request again"));
+    }
+    Ok(())
+}
+
+async fn take(state: &State, stream: &str, asked: &Asked, request: Request) -> Response {
+    let ready = match state.streams.get(stream) {
         None => {
             return problem(
                 StatusCode::NOT_FOUND,
@@ -122,15 +136,16 @@ async fn records(
         }
         Some(Ok(ready)) => ready,
     };
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let layout = Layout::of(content_type);
     let mut room = state.admission.enter();
-    let body = match read(body, &mut room, state.body_bytes_max).await {
+    let body = match read(request.into_body(), &mut room, state.body_bytes_max).await {
         Ok(body) => body,
         Err(answer) => return answer,
     };
-    match body::records(Layout::of(content_type), &body, state.records_max) {
+    match body::records(layout, &body, state.records_max) {
         Err(reason) => problem(StatusCode::BAD_REQUEST, reason),
-        Ok(records) => respond(&state, &ready, write(&state, &ready, records, asked.on_invalid).await),
+        Ok(records) => respond(state, &ready, write(state, &ready, records, asked.on_invalid).await),
     }
 }
 

@@ -163,7 +163,8 @@ async fn many_claimers_get_each_task_once() {
     let shape: Vec<String> = (0..40).map(|n| format!("t{n}")).collect();
     queue.create(&run_of(&shape.join(" "), &unique("key"))).await.unwrap();
     let claimers = (0..8).map(|_| {
-        let queue = queue.clone();
+        // As in a process of its own.
+        let queue = Queue::new(queue.pool().clone());
         tokio::spawn(async move { queue.claim("me", LEASE, 5).await.unwrap() })
     });
     let mut names: Vec<String> =

@@ -1,6 +1,10 @@
 //! From the folder of pipelines to what is published. A bad edit is told and changes nothing.
 
-use crate::{Config, checking, outside::Outside};
+use crate::{
+    Config,
+    checking::{self, CheckingError},
+    outside::Outside,
+};
 use pipeline::{Bundle, Dag, Pipeline, Problem};
 use queue::About;
 use service::Service;
@@ -17,12 +21,12 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 pub async fn follow(service: &Service, config: &Config, outside: &Outside) -> anyhow::Result<()> {
     let folder = config.config_dir.join("pipelines");
     let compiler = checking::program(&config.worker)?;
-    let mut seen: Option<Loaded> = None;
+    let (mut seen, mut known): (Option<Loaded>, _) = (None, Known::default());
     while !service.shutdown.is_cancelled() {
         let looked = folder.clone();
         let loaded = tokio::task::spawn_blocking(move || load(&looked)).await?;
         if seen.as_ref() != Some(&loaded) {
-            match publish(&compiler, outside, &loaded).await {
+            match publish(&compiler, outside, &loaded, &mut known).await {
                 Ok(()) => {
                     service.health.good("pipelines");
                     seen = Some(loaded);
@@ -62,27 +66,54 @@ fn load(folder: &Path) -> Loaded {
     loaded
 }
 
-/// Publishes every bundle that is right. Between pipelines that exclude each other, none of those is published.
-async fn publish(compiler: &Path, outside: &Outside, loaded: &Loaded) -> anyhow::Result<()> {
-    let mut problems = loaded.problems.clone();
-    let mut good = vec![];
-    let bundles: Vec<&Bundle> = loaded.bundles.values().collect();
-    for (bundle, checked) in bundles.iter().zip(checking::check(compiler, &bundles).await?) {
-        match checked {
-            Ok(pipeline) => good.push((*bundle, pipeline)),
-            Err(found) => problems.extend(found),
+/// What an edit of one pipeline leaves as it was: the others are neither compiled nor stored again.
+#[derive(Default)]
+struct Known {
+    /// By name and version.
+    checked: BTreeMap<(String, String), Result<Pipeline, Vec<Problem>>>,
+    /// Versions by name.
+    stored: BTreeMap<String, String>,
+}
+
+impl Known {
+    async fn check(&mut self, compiler: &Path, loaded: &Loaded) -> Result<(), CheckingError> {
+        let named = || loaded.bundles.values().map(|bundle| ((bundle.name.clone(), bundle.hash()), bundle));
+        let (keys, new): (Vec<_>, Vec<&Bundle>) =
+            named().filter(|(key, _)| !self.checked.contains_key(key)).unzip();
+        if !new.is_empty() {
+            self.checked.extend(keys.into_iter().zip(checking::check(compiler, &new).await?));
         }
+        let there: BTreeSet<(String, String)> = named().map(|(key, _)| key).collect();
+        self.checked.retain(|key, _| there.contains(key));
+        Ok(())
     }
-    let between =
-        pipeline::problems_between(&good.iter().map(|(_, pipeline)| pipeline.clone()).collect::<Vec<_>>());
+}
+
+/// Publishes every bundle that is right. Between pipelines that exclude each other, none of those is published.
+async fn publish(
+    compiler: &Path,
+    outside: &Outside,
+    loaded: &Loaded,
+    known: &mut Known,
+) -> anyhow::Result<()> {
+    known.check(compiler, loaded).await?;
+    let mut problems = loaded.problems.clone();
+    problems.extend(known.checked.values().filter_map(|checked| checked.as_ref().err()).flatten().cloned());
+    let mut good: Vec<Pipeline> =
+        known.checked.values().filter_map(|checked| checked.as_ref().ok()).cloned().collect();
+    let between = pipeline::problems_between(&good);
     let excluded: BTreeSet<String> =
         between.iter().filter_map(|problem| problem.file.split('/').next().map(str::to_owned)).collect();
     problems.extend(between);
-    good.retain(|(bundle, _)| !excluded.contains(&bundle.name));
-    for (bundle, pipeline) in &good {
-        postgres::answered(store(outside, bundle, pipeline)).await?;
+    good.retain(|pipeline| {
+        !excluded.contains(&pipeline.name) && known.stored.get(&pipeline.name) != Some(&pipeline.version)
+    });
+    for pipeline in &good {
+        postgres::answered(store(outside, &loaded.bundles[&pipeline.name], pipeline)).await?;
+        known.stored.insert(pipeline.name.clone(), pipeline.version.clone());
     }
     postgres::answered(retire(outside, loaded)).await?;
+    known.stored.retain(|name, _| loaded.bundles.contains_key(name));
     problems.iter().for_each(|problem| tracing::warn!("not published: {problem}"));
     Ok(postgres::answered(keep(outside, &problems)).await?)
 }

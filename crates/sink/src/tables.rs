@@ -1,7 +1,7 @@
 //! One drive per declared table, started and stopped as the published pipelines change.
 
 use crate::{Store, Target, drive::drive};
-use kafka::{Cluster, Sender};
+use kafka::{Cluster, LateSender};
 use pipeline::{Published, Store as StoreName, Stream};
 use prometheus::IntCounterVec;
 use registry::Registry;
@@ -14,7 +14,8 @@ use tokio::{sync::watch, task::JoinHandle};
 pub struct Context<S> {
     pub store: Arc<S>,
     pub cluster: Cluster,
-    pub sender: Sender,
+    /// Of dead letters.
+    pub sender: Arc<LateSender>,
     pub registry: Registry,
     pub metadata: PgPool,
     pub health: Health,
@@ -54,7 +55,7 @@ impl<S: Store> Context<S> {
         Ok(Self {
             store: Arc::new(store),
             cluster: Cluster::new(bootstrap),
-            sender: Sender::new(bootstrap)?,
+            sender: Arc::new(LateSender::new(bootstrap)),
             registry: Registry::new(registry)?,
             metadata,
             health: service.health.clone(),

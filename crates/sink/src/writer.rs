@@ -71,7 +71,7 @@ impl<S: Store> Writer<'_, S> {
 
     /// Sends what cannot be a row to the dead letters, with where it came from.
     async fn bury(&self, bad: Vec<(Record, String)>) -> Result<(), String> {
-        if self.context.guards.lack(Break::DropDeadLetters) {
+        if bad.is_empty() || self.context.guards.lack(Break::DropDeadLetters) {
             return Ok(());
         }
         let topic: Arc<str> = model::dead::topic_of(&self.target.stream.name).into();
@@ -82,7 +82,8 @@ impl<S: Store> Writer<'_, S> {
             payload: record.payload.map(|payload| payload.to_vec()),
             partition: None,
         });
-        for confirmed in self.context.sender.send_all(letters.collect()).await {
+        let sender = self.context.sender.get().await.map_err(|cause| cause.to_string())?;
+        for confirmed in sender.send_all(letters.collect()).await {
             confirmed.map_err(|cause| format!("a dead letter was not kept: {cause}"))?;
         }
         Ok(())

@@ -35,7 +35,8 @@ async fn thirty_six_slots_take_exactly_thirty_six_of_forty() {
     pools(&queue, &[("p", 36)]).await;
     queue.create(&run_in("d", "p", 40, 0)).await.unwrap();
     let claimers = (0..8).map(|_| {
-        let queue = queue.clone();
+        // As in a process of its own.
+        let queue = Queue::new(queue.pool().clone());
         tokio::spawn(async move { queue.claim("me", LEASE, 10).await.unwrap() })
     });
     let claims: Vec<Claim> = futures_all(claimers).await.into_iter().flatten().collect();
@@ -250,7 +251,9 @@ async fn a_claim_joins_tasks_by_their_keys_however_many_are_kept() {
     let joins = |plan: &str| plan.contains("Hash Join") || plan.contains("Merge Join");
     let with = plan(crate::claim::BEGIN).await;
     assert!(!joins(&with), "{with}");
-    assert!(!with.contains("Seq Scan on task"), "{with}");
+    // Other months are empty, and cost nothing to walk through.
+    let full = format!("Seq Scan on task_{}", Utc::now().format("%Y_%m"));
+    assert!(!with.contains(&full), "{with}");
     // When the next is due is all that is asked of this index: no row of it is looked at.
     let walks = with.lines().filter(|line| line.contains("ready_at_idx") && !line.contains("pool_dag"));
     walks.for_each(|line| assert!(line.contains("Index Only Scan"), "{line}"));
