@@ -64,7 +64,6 @@ pub async fn run(folder: &Path) -> anyhow::Result<Report> {
     bench.measure_children(&mut report).await?;
     bench.measure_fan(&mut report).await?;
     backfill::measure(&bench, &mut report).await?;
-    edits::measure(&bench, &mut report).await?;
     times::measure(&bench, &mut report).await?;
     alone::measure(&bench.stand, folder, &mut report).await?;
     report

@@ -1,6 +1,6 @@
 //! A scheduler alone with a database: its start, its rest, and its memory of many runs.
 
-use super::{dags, history, transactions};
+use super::{dags, edits, history, transactions};
 use crate::{
     report::Report,
     stand::{Stand, until},
@@ -16,6 +16,8 @@ use std::{
 
 const DAGS: usize = 100;
 const DATABASE: &str = "alone";
+/// Of its pipeline, in its configuration.
+const FOLDER: &str = "pipelines/alone";
 /// What a start leaves to do is done by then.
 const SETTLED: Duration = Duration::from_secs(20);
 const IDLE: Duration = Duration::from_secs(60);
@@ -49,6 +51,7 @@ pub async fn measure(stand: &Stand, folder: &Path, report: &mut Report) -> anyho
     );
     tokio::time::sleep(SETTLED).await;
     measure_idle(&alone, report).await?;
+    edits::measure(&alone.pool, &config.join(FOLDER).join("dags/d0.toml"), report).await?;
     history::measure(&alone, report).await
 }
 
@@ -56,7 +59,7 @@ pub async fn measure(stand: &Stand, folder: &Path, report: &mut Report) -> anyho
 fn prepare(folder: &Path) -> anyhow::Result<PathBuf> {
     let config = folder.join("alone");
     let _ = fs::remove_dir_all(&config);
-    let pipeline = config.join("pipelines/alone");
+    let pipeline = config.join(FOLDER);
     fs::create_dir_all(pipeline.join("dags")).context("make the folder of DAGs")?;
     fs::write(pipeline.join("pipeline.toml"), "")?;
     for n in 0..DAGS {

@@ -1,22 +1,28 @@
 //! From a file's saving to the DAG that runs by it.
 
-use super::{Bench, dags, quantile};
-use crate::{report::Report, stand::until};
-use std::time::{Duration, Instant};
+use super::quantile;
+use crate::report::Report;
+use anyhow::ensure;
+use postgres::PgPool;
+use std::{
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 const EDITS: usize = 30;
 const LOOK: Duration = Duration::from_millis(5);
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Edits a DAG beside all others of its pipeline, again and again.
-pub async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
-    save(bench, "first")?;
-    until("the DAG is published", async || Ok(live(bench).await?.is_some())).await?;
+/// Edits a DAG's file again and again, beside all others of its pipeline.
+pub async fn measure(pool: &PgPool, file: &Path, report: &mut Report) -> anyhow::Result<()> {
+    let text = fs::read_to_string(file)?;
     let mut took = vec![];
     for number in 0..EDITS {
-        let (before, saved) = (live(bench).await?, Instant::now());
-        save(bench, &format!("edit {number}"))?;
-        while live(bench).await? == before && saved.elapsed() < PATIENCE {
+        let (before, saved) = (live(pool).await?, Instant::now());
+        fs::write(file, format!("doc = \"edit {number}\"\n{text}"))?;
+        while live(pool).await? == before {
+            ensure!(saved.elapsed() < PATIENCE, "an edit is not live after {PATIENCE:?}");
             tokio::time::sleep(LOOK).await;
         }
         took.push(saved.elapsed().as_secs_f64() * 1_000.0);
@@ -33,13 +39,7 @@ pub async fn measure(bench: &Bench, report: &mut Report) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn save(bench: &Bench, doc: &str) -> anyhow::Result<()> {
-    let text = format!("doc = \"{doc}\"\n{}", dags::flat(dags::Does::Nothing, 1));
-    bench.stand.pipeline(&[("dags/edited.toml", &text)])
-}
-
-/// The version that a trigger would take now.
-async fn live(bench: &Bench) -> anyhow::Result<Option<String>> {
-    let statement = "SELECT hash FROM dag WHERE name = 'edited'";
-    Ok(sqlx::query_scalar(statement).fetch_optional(&bench.pool).await?)
+/// The versions that triggers would take now.
+async fn live(pool: &PgPool) -> anyhow::Result<Vec<String>> {
+    Ok(sqlx::query_scalar("SELECT DISTINCT hash FROM dag ORDER BY 1").fetch_all(pool).await?)
 }
