@@ -30,7 +30,7 @@ pub fn listen<const N: usize>(pool: &PgPool, channels: [&'static str; N]) -> [Hi
         senders.push((channel, sender));
         Hints(hints)
     });
-    tokio::spawn(hear(one_connection(pool), senders));
+    tokio::spawn(hear(pool.clone(), senders));
     hints
 }
 
@@ -46,10 +46,12 @@ async fn hear(pool: PgPool, senders: Senders) {
     }
 }
 
-/// Until the connection is lost.
+/// Until the connection is lost. Each time it is one of a pool of its own: a listener that is dropped says UNLISTEN first, and where the
+/// connection is dead it keeps its place for as long as the system waits for an answer, a quarter of an hour.
 async fn hear_once(pool: &PgPool, senders: &Senders) -> Result<(), sqlx::Error> {
+    let own = one_connection(pool);
     let mut listener = answered(async {
-        let mut listener = PgListener::connect_with(pool).await?;
+        let mut listener = PgListener::connect_with(&own).await?;
         listener.listen_all(senders.iter().map(|(channel, _)| *channel)).await?;
         Ok::<_, sqlx::Error>(listener)
     })
