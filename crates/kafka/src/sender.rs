@@ -25,7 +25,7 @@ pub struct Sender {
     pulse: Arc<Pulse>,
 }
 
-/// A sender that is made when it is first asked for: librdkafka's threads and buffers are a MiB, and who sends seldom may never send.
+/// A sender that is made when it is first asked for: who sends seldom may never send, and has none of librdkafka's threads till then.
 pub struct LateSender {
     bootstrap: String,
     made: OnceCell<Sender>,

@@ -20,6 +20,7 @@ async fn a_copy_of_the_middle_of_a_run_goes_on_to_its_end_and_the_old_holder_cou
     assert_eq!(held.task, "b");
     // PostgreSQL copies a database that nobody is connected to.
     queue.pool().close().await;
+    queue.claims.close().await;
     let copy = format!("CREATE DATABASE \"{to}\" TEMPLATE \"{from}\"");
     sqlx::raw_sql(sqlx::AssertSqlSafe(copy)).execute(&connect("postgres").await).await.unwrap();
 
