@@ -78,7 +78,7 @@ async fn records(
     request: Request,
 ) -> Response {
     // The size that a request declares is read before its encoding is taken away.
-    if let Err(refused) = admit(&state, request.headers()) {
+    if let Some(refused) = refusal(&state, request.headers()) {
         return refused;
     }
     if !request.headers().contains_key(header::CONTENT_ENCODING) {
@@ -96,26 +96,26 @@ async fn records(
     }
 }
 
-/// Refuses before the body is read, so that overload costs next to nothing. The error is the answer.
-fn admit(state: &State, headers: &HeaderMap) -> Result<(), Response> {
+/// The refusal of a request that is not let in: before its body is read, so that overload costs next to nothing.
+fn refusal(state: &State, headers: &HeaderMap) -> Option<Response> {
     let length = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok())
         .and_then(|text| text.parse().ok());
     if length.is_some_and(|bytes: usize| bytes > state.body_bytes_max) {
-        return Err(problem(StatusCode::PAYLOAD_TOO_LARGE, too_large(state.body_bytes_max)));
+        return Some(problem(StatusCode::PAYLOAD_TOO_LARGE, too_large(state.body_bytes_max)));
     }
     let silent = state.sender.silent_for();
     if silent > SILENT_MAX {
-        return Err(busy(&format!(
+        return Some(busy(&format!(
             "Kafka has confirmed nothing for {} s, is it running? Nothing of this request was written: send it again",
             silent.as_secs()
         )));
     }
     if !state.admission.has_room(length) {
-        return Err(busy("the producer has as much on its way as it may hold: send the request again"));
+        return Some(busy("the producer has as much on its way as it may hold: send the request again"));
     }
-    Ok(())
+    None
 }
 
 async fn take(state: &State, stream: &str, asked: &Asked, request: Request) -> Response {
