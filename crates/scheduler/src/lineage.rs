@@ -176,7 +176,7 @@ async fn send(settings: &Settings, outside: &Outside, event: &Value) -> Result<(
         payload: Some(event.to_string().into_bytes()),
         ..Outgoing::default()
     };
-    let sender = outside.sender().map_err(|cause| cause.to_string())?;
+    let sender = outside.sender.get().await.map_err(|cause| cause.to_string())?;
     match sender.send_all(vec![record]).await.pop() {
         Some(Ok(_)) => Ok(()),
         Some(Err(cause)) => Err(cause.to_string()),

@@ -2,12 +2,12 @@
 
 use crate::{Config, named::Places, results::Results, together::Together, warden::Warden, watched::Watched};
 use cassandra::{Cassandra, CassandraError};
-use kafka::{Cluster, KafkaError, Sender};
+use kafka::{Cluster, LateSender};
 use pipeline::Pipeline;
 use queue::{By, NewRun, Queue};
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::sync::{Notify, OnceCell};
@@ -22,6 +22,8 @@ pub struct Outside {
     /// Connections and variables.
     pub named: Places,
     pub cluster: Cluster,
+    /// Of what topics are told.
+    pub sender: Arc<LateSender>,
     pub http: reqwest::Client,
     pub fetcher_url: String,
     pub results: Results,
@@ -33,7 +35,6 @@ pub struct Outside {
     pub ready: Arc<Notify>,
     analytics_settings: service::settings::Postgres,
     cassandra_hosts: String,
-    sender: Arc<OnceLock<Sender>>,
     analytics: Arc<OnceCell<postgres::PgPool>>,
     cassandra: Arc<OnceCell<Cassandra>>,
     versions: Arc<Mutex<HashMap<String, Arc<Pipeline>>>>,
@@ -56,6 +57,7 @@ impl Outside {
             triggers,
             named,
             cluster: Cluster::new(&config.kafka.bootstrap),
+            sender: Arc::new(LateSender::new(&config.kafka.bootstrap)),
             // How long an answer may take is each task's timeout.
             http: reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_MAX).build()?,
             fetcher_url: config.fetcher_url.clone(),
@@ -64,20 +66,10 @@ impl Outside {
             ready: Arc::default(),
             analytics_settings: config.analytics.clone(),
             cassandra_hosts: config.cassandra.hosts.clone(),
-            sender: Arc::default(),
             analytics: Arc::default(),
             cassandra: Arc::default(),
             versions: Arc::default(),
         })
-    }
-
-    /// A writer to Kafka, with threads of its own: made when somebody is told by a topic.
-    pub fn sender(&self) -> Result<Sender, KafkaError> {
-        if let Some(sender) = self.sender.get() {
-            return Ok(sender.clone());
-        }
-        let made = Sender::new(self.cluster.bootstrap())?;
-        Ok(self.sender.get_or_init(|| made).clone())
     }
 
     pub async fn analytics(&self) -> Result<&postgres::PgPool, postgres::PostgresError> {
@@ -123,6 +115,7 @@ impl Outside {
             queue: Queue::new(pool),
             triggers: crate::together::together().0,
             cluster: Cluster::new("127.0.0.1:1"),
+            sender: Arc::new(LateSender::new("127.0.0.1:1")),
             http: reqwest::Client::builder().no_proxy().connect_timeout(CONNECT_MAX).build().unwrap(),
             fetcher_url: String::new(),
             results: Results::default(),
@@ -131,7 +124,6 @@ impl Outside {
             ready: Arc::default(),
             analytics_settings: settings(url),
             cassandra_hosts: String::new(),
-            sender: Arc::default(),
             analytics: Arc::default(),
             cassandra: Arc::default(),
             versions: Arc::default(),

@@ -77,14 +77,14 @@ struct Known {
 
 impl Known {
     async fn check(&mut self, compiler: &Path, loaded: &Loaded) -> Result<(), CheckingError> {
-        let named = || loaded.bundles.values().map(|bundle| ((bundle.name.clone(), bundle.hash()), bundle));
+        let there: BTreeMap<(String, String), &Bundle> =
+            loaded.bundles.values().map(|bundle| ((bundle.name.clone(), bundle.hash()), bundle)).collect();
+        self.checked.retain(|key, _| there.contains_key(key));
         let (keys, new): (Vec<_>, Vec<&Bundle>) =
-            named().filter(|(key, _)| !self.checked.contains_key(key)).unzip();
+            there.into_iter().filter(|(key, _)| !self.checked.contains_key(key)).unzip();
         if !new.is_empty() {
             self.checked.extend(keys.into_iter().zip(checking::check(compiler, &new).await?));
         }
-        let there: BTreeSet<(String, String)> = named().map(|(key, _)| key).collect();
-        self.checked.retain(|key, _| there.contains(key));
         Ok(())
     }
 }

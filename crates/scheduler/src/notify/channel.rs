@@ -77,7 +77,7 @@ async fn command(run: &[String], notification: &Notification) -> Sent {
 }
 
 async fn record(outside: &Outside, topic: &str, notification: &Notification) -> Sent {
-    let sender = match outside.sender() {
+    let sender = match outside.sender.get().await {
         Ok(sender) => sender,
         Err(cause) => return Sent::NotNow(cause.to_string()),
     };
