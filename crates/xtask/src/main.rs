@@ -1,5 +1,6 @@
 //! Chores of the repository: `target/debug/xtask test`.
 
+mod failures;
 mod story;
 
 use anyhow::{Context, bail};
@@ -8,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use std::{
     env,
     path::Path,
-    process::ExitCode,
+    process::{ExitCode, Stdio},
     time::{Duration, Instant},
 };
 use test_support::OwnStack;
@@ -33,6 +34,8 @@ enum Chore {
 
 /// All tests together take some twenty minutes; what hangs is stopped, so that what else there is to see is seen.
 const TESTS_MAX: Duration = Duration::from_mins(45);
+/// What the tests have printed is read by then, unless something that they have started holds their output.
+const PRINTED_MAX: Duration = Duration::from_secs(10);
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -56,14 +59,16 @@ async fn test(arguments: &[String]) -> anyhow::Result<()> {
         .context("prepare a stack")?;
     stack.up()?;
     let started = Instant::now();
-    let child = Command::new("cargo")
+    let mut child = Command::new("cargo")
         .args(["test", "--workspace", "--no-fail-fast"])
         .args(arguments)
         .env("MILLRACE_TEST_STACK", stack.file())
         .env("MILLRACE_TEST_BINARIES", programs)
         .process_group(0)
+        .stdout(Stdio::piped())
         .spawn()
         .context("run cargo test")?;
+    let failed = child.stdout.take().map(|printed| tokio::spawn(failures::pass_on(printed)));
     let tested = end_of(child).await.and_then(|()| match stack.panics() {
         none if none.is_empty() => Ok(()),
         panics => bail!("processes of the stack panicked:\n{}", panics.join("\n")),
@@ -73,6 +78,9 @@ async fn test(arguments: &[String]) -> anyhow::Result<()> {
         stack.show_logs();
     }
     stack.wipe()?;
+    if let Some(failed) = failed {
+        timeout(PRINTED_MAX, failed).await??.iter().for_each(|line| eprintln!("{line}"));
+    }
     tested
 }
 
