@@ -5,6 +5,7 @@ use anyhow::bail;
 use checker::{Event, Fate};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
+use tokio::sync::OnceCell;
 
 /// What does not come back within this has not come back.
 const BACK_MAX: Duration = Duration::from_secs(120);
@@ -111,10 +112,21 @@ pub async fn fetch(fleet: &Fleet, source: &str) -> anyhow::Result<Value> {
     Ok(answer.json().await?)
 }
 
-/// Triggers a run of the DAG `look` and waits until it has ended well.
+/// Triggers a run of the DAG `look` and waits until it has ended, which it must do well.
 pub async fn run(fleet: &Fleet) -> anyhow::Result<()> {
     let key = test_support::unique("run");
-    fleet.within(BACK_MAX, "a run ends", || run_ends(fleet, &key)).await
+    let ended = OnceCell::new();
+    let has_ended = || async {
+        match run_of(fleet, &key).await {
+            Some(run) if !run["ended_at"].is_null() => ended.set(run).is_ok(),
+            _ => false,
+        }
+    };
+    fleet.within(BACK_MAX, "a run ends", has_ended).await?;
+    match ended.into_inner() {
+        Some(run) if run["state"] == "success" => Ok(()),
+        run => bail!("a run did not end well: {}", run.unwrap_or_default()),
+    }
 }
 
 /// Triggers the DAG `look` once with this key, as somebody does who may not hear the answer.
@@ -124,13 +136,16 @@ pub async fn trigger(fleet: &Fleet, key: &str) -> bool {
     asked.await.is_ok_and(|answer| answer.status().is_success())
 }
 
-/// Triggers the DAG `look`, again and again with one key, until its run has ended well.
 async fn run_ends(fleet: &Fleet, key: &str) -> bool {
+    run_of(fleet, key).await.is_some_and(|run| run["state"] == "success")
+}
+
+/// The run of the DAG `look` with this key; it is triggered where there is none.
+async fn run_of(fleet: &Fleet, key: &str) -> Option<Value> {
     let base = format!("{}/api/v1", fleet.url("scheduler"));
     let asked = fleet.http.post(format!("{base}/dags/look/runs")).json(&json!({ "idempotency_key": key }));
-    let Ok(answer) = asked.send().await else { return false };
-    let Ok(run) = answer.json::<Value>().await else { return false };
-    let Some(id) = run["run_id"].as_str() else { return false };
-    let Ok(answer) = fleet.http.get(format!("{base}/runs/{id}")).send().await else { return false };
-    answer.json::<Value>().await.is_ok_and(|found| found["run"]["state"] == "success")
+    let run: Value = asked.send().await.ok()?.json().await.ok()?;
+    let asked = fleet.http.get(format!("{base}/runs/{}", run["run_id"].as_str()?));
+    let mut found: Value = asked.send().await.ok()?.json().await.ok()?;
+    Some(found["run"].take())
 }

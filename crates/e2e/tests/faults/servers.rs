@@ -212,10 +212,12 @@ pub async fn connections_to_postgresql_are_cut(fleet: &Fleet) -> anyhow::Result<
     ))
 }
 
+/// By a connection that is new: those of a pool were cut the last time.
 async fn terminate(fleet: &Fleet) -> anyhow::Result<i64> {
+    let own = postgres::one_connection(&fleet.analytics);
     let statement = "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity
                      WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
-    let cut = sqlx::query_scalar(statement).fetch_one(&fleet.analytics).await;
+    let cut = sqlx::query_scalar(statement).fetch_one(&own).await;
     cut.context("cut the connections")
 }
 
