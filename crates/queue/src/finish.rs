@@ -1,9 +1,14 @@
 //! Ending tasks: their states, their children's counters, and their runs' ends. One transaction, and as many statements for one
 //! ending as for many.
 
-use crate::{Claim, Queue, judge, tell::Tidings};
+use crate::{
+    Claim, Queue,
+    judge::{self, Counted, counting},
+    map,
+    tell::Tidings,
+};
 use model::{Break, Guards, TaskState};
-use sqlx::{Acquire, PgConnection, Row};
+use sqlx::{Connection, PgConnection, Row};
 use std::{collections::BTreeSet, time::Duration};
 use uuid::Uuid;
 
@@ -55,19 +60,26 @@ impl Queue {
     /// Ends claims, all or none: where a commit waits for the disk, all of them wait for it together. Answers in their order.
     pub async fn finish_all(&self, endings: &[(&Claim, &Ending)]) -> Result<Vec<Finished>, sqlx::Error> {
         let mut connection = self.pool.acquire().await?;
-        let mut transaction = connection.begin().await?;
+        let mut transaction = connection.begin_with(BEGIN).await?;
         let runs: Vec<Uuid> = endings.iter().map(|(claim, _)| claim.run_id).collect();
         lock_all(&mut transaction, &runs).await?;
-        let taken = write_endings(&mut transaction, self.guards, endings).await?;
+        let (taken, counted) = write_endings(&mut transaction, self.guards, endings).await?;
         let (mut ended, mut tidings) = (judge::Ended::new(), Tidings::default());
-        for (claim, ending) in endings.iter().filter(|(claim, _)| taken.contains(&claim.attempt_id)) {
+        let were_taken = || endings.iter().filter(|(claim, _)| taken.contains(&claim.attempt_id));
+        for (claim, ending) in were_taken() {
             tidings.run(claim.run_id);
-            if let Some(state) = final_state(ending) {
+            if matches!(ending, Ending::Branched { .. }) {
                 ended.extend(left_out(&mut transaction, claim, ending).await?);
-                ended.push((claim.run_id, claim.task.clone(), state));
+                ended.push((claim.run_id, claim.task.clone(), TaskState::Success));
             }
         }
-        if judge::propagate(&mut transaction, ended, &[]).await? > 0 {
+        let items: Vec<(Uuid, &str)> = were_taken()
+            .filter(|(_, ending)| is_counted(ending))
+            .map(|(claim, _)| (claim.run_id, claim.task.as_str()))
+            .collect();
+        map::release_after(&mut transaction, items).await?;
+        ended.extend(judge::judge_all(&mut transaction, &counted.children).await?);
+        if judge::propagate(&mut transaction, ended, &counted.done).await? > 0 {
             tidings.chores();
         }
         transaction.commit().await?;
@@ -77,26 +89,29 @@ impl Queue {
     }
 }
 
-/// In one order everywhere, or two who end tasks of the same runs would wait for each other.
-///
 /// The commit will not wait for the disk, unless it ends a run. What is lost with the server is lost from its end: never an ending
 /// without those before it, or a claim without what it follows from. An ending that is lost is one whose holder died before it
 /// could tell, and the task is done again when the lease ends. That a run has ended is told when the disk has it, and with it all of
 /// its tasks' ends.
+const BEGIN: &str =
+    "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL plan_cache_mode = force_generic_plan";
+
+/// In one order everywhere, or two who end tasks of the same runs would wait for each other. A statement of its own: what follows must
+/// see what the former holder of the lock has written.
 async fn lock_all(connection: &mut PgConnection, runs: &[Uuid]) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT set_config('synchronous_commit', 'off', true), set_config('plan_cache_mode', 'force_generic_plan', true) FROM run WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE")
+    sqlx::query("SELECT FROM run WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE")
         .bind(runs)
         .execute(connection)
         .await
         .map(drop)
 }
 
-fn final_state(ending: &Ending) -> Option<TaskState> {
+/// Whether it ends its task, and is counted with the statement that writes it. A branch first says what it leaves out: its children would
+/// be ready before.
+fn is_counted(ending: &Ending) -> bool {
     match ending {
-        Ending::Success(_) | Ending::Branched { .. } => Some(TaskState::Success),
-        Ending::Failed { retry_in: None, .. } => Some(TaskState::Failed),
-        Ending::Skipped { .. } => Some(TaskState::Skipped),
-        Ending::Failed { .. } | Ending::Deferred { .. } => None,
+        Ending::Success(_) | Ending::Failed { retry_in: None, .. } | Ending::Skipped { .. } => true,
+        Ending::Branched { .. } | Ending::Failed { .. } | Ending::Deferred { .. } => false,
     }
 }
 
@@ -143,15 +158,16 @@ fn written(ending: &Ending, guards: Guards) -> Written<'_> {
     Written { state, wait, result, reason: reason.map(String::as_str) }
 }
 
-/// Answers the attempts whose endings were taken.
+/// Answers the attempts whose endings were taken, and what follows from those that are counted.
 async fn write_endings(
     connection: &mut PgConnection,
     guards: Guards,
     endings: &[(&Claim, &Ending)],
-) -> Result<BTreeSet<Uuid>, sqlx::Error> {
+) -> Result<(BTreeSet<Uuid>, Counted), sqlx::Error> {
     let written: Vec<Written> = endings.iter().map(|(_, ending)| written(ending, guards)).collect();
     let claims = || endings.iter().map(|(claim, _)| claim);
-    let rows = sqlx::query(include_str!("sql/end_tasks.sql"))
+    let statement = counting!("sql/end_tasks.sql", "ended.attempt_id, ", " FULL JOIN ended ON false");
+    let rows = sqlx::query(statement)
         .bind(claims().map(|claim| claim.run_id).collect::<Vec<_>>())
         .bind(claims().map(|claim| claim.task.as_str()).collect::<Vec<_>>())
         .bind(claims().map(|claim| claim.attempt_id).collect::<Vec<_>>())
@@ -160,10 +176,18 @@ async fn write_endings(
         .bind(written.iter().map(|of| of.result.clone()).collect::<Vec<_>>())
         .bind(written.iter().map(|of| of.reason).collect::<Vec<_>>())
         .bind(endings.iter().map(|(_, ending)| matches!(ending, Ending::Deferred { .. })).collect::<Vec<_>>())
+        .bind(endings.iter().map(|(_, ending)| is_counted(ending)).collect::<Vec<_>>())
         .bind(guards.lack(Break::AnyAttempt))
         .fetch_all(connection)
         .await?;
-    rows.iter().map(|row| row.try_get("attempt_id")).collect()
+    let (mut taken, mut counted) = (BTreeSet::new(), vec![]);
+    for row in rows {
+        match row.try_get("attempt_id")? {
+            Some(attempt_id) => drop(taken.insert(attempt_id)),
+            None => counted.push(row),
+        }
+    }
+    Ok((taken, Counted::of(counted)?))
 }
 
 fn bounded(result: &serde_json::Value, guards: Guards) -> serde_json::Value {

@@ -5,7 +5,6 @@
 use crate::{map, tell};
 use model::{ParentCounts, RunState, TaskState, TriggerRule, Verdict};
 use sqlx::{PgConnection, Row, postgres::PgRow};
-use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// Tasks that have ended: of which run, and how.
@@ -18,33 +17,63 @@ pub(crate) async fn propagate(
     mut ended: Ended,
     also: &[Uuid],
 ) -> Result<usize, sqlx::Error> {
-    let mut counts: BTreeMap<Uuid, i32> = also.iter().map(|run_id| (*run_id, 0)).collect();
+    let mut done = also.to_vec();
     while !ended.is_empty() {
-        ended.iter().for_each(|(run_id, ..)| *counts.entry(*run_id).or_default() += 1);
-        map::release_after(connection, &ended).await?;
-        let children = count_on_children(connection, &ended).await?;
-        ended = judge_all(connection, &children).await?;
+        map::release_after(connection, ended.iter().map(|(run_id, task, _)| (*run_id, task.as_str())))
+            .await?;
+        let counted = count(connection, &ended).await?;
+        ended = judge_all(connection, &counted.children).await?;
+        done.extend(counted.done);
     }
-    let (runs, ended): (Vec<Uuid>, Vec<i32>) = counts.into_iter().unzip();
-    if runs.is_empty() {
-        return Ok(0);
-    }
-    let done: Vec<(Uuid, i32)> = sqlx::query_as(include_str!("sql/count_on_runs.sql"))
-        .bind(&runs)
-        .bind(&ended)
-        .fetch_all(&mut *connection)
-        .await?;
-    let done: Vec<Uuid> = done.into_iter().filter(|(_, left)| *left <= 0).map(|(run_id, _)| run_id).collect();
     end_runs(connection, &done).await
 }
 
-async fn count_on_children(connection: &mut PgConnection, ended: &Ended) -> Result<Vec<PgRow>, sqlx::Error> {
-    sqlx::query(include_str!("sql/count_on_children.sql"))
+/// The statement that counts what the one before it has ended, and answers this with the columns that are named first.
+macro_rules! counting {
+    ($ended:literal, $columns:literal, $also:literal) => {
+        concat!(
+            include_str!($ended),
+            include_str!("sql/count.sql"),
+            "SELECT ",
+            $columns,
+            "children.*, runs.id AS counted_run, runs.tasks_left FROM children FULL JOIN runs ON false",
+            $also
+        )
+    };
+}
+pub(crate) use counting;
+
+/// What the ends of tasks have changed.
+pub(crate) struct Counted {
+    /// The children of those tasks.
+    pub(crate) children: Vec<PgRow>,
+    /// The runs of which nothing is left.
+    pub(crate) done: Vec<Uuid>,
+}
+
+impl Counted {
+    /// Each row is a child, or a run.
+    pub(crate) fn of(rows: Vec<PgRow>) -> Result<Self, sqlx::Error> {
+        let mut counted = Self { children: vec![], done: vec![] };
+        for row in rows {
+            match row.try_get("counted_run")? {
+                None => counted.children.push(row),
+                Some(run_id) if row.try_get::<i32, _>("tasks_left")? <= 0 => counted.done.push(run_id),
+                Some(_) => {}
+            }
+        }
+        Ok(counted)
+    }
+}
+
+async fn count(connection: &mut PgConnection, ended: &Ended) -> Result<Counted, sqlx::Error> {
+    let rows = sqlx::query(counting!("sql/ended.sql", "", ""))
         .bind(ended.iter().map(|(run_id, ..)| *run_id).collect::<Vec<_>>())
         .bind(ended.iter().map(|(_, task, _)| task.as_str()).collect::<Vec<_>>())
         .bind(ended.iter().map(|(.., state)| state.as_str()).collect::<Vec<_>>())
         .fetch_all(connection)
-        .await
+        .await?;
+    Counted::of(rows)
 }
 
 /// Counts the parents of every waiting task of a run anew and judges it. O(tasks): for what people do, not for what tasks do.
@@ -60,7 +89,10 @@ pub(crate) async fn settle(connection: &mut PgConnection, run_id: Uuid) -> Resul
 }
 
 /// Writes what became of waiting tasks by their rules. Answers those that ended by it.
-async fn judge_all(connection: &mut PgConnection, waiting: &[PgRow]) -> Result<Ended, sqlx::Error> {
+pub(crate) async fn judge_all(
+    connection: &mut PgConnection,
+    waiting: &[PgRow],
+) -> Result<Ended, sqlx::Error> {
     let (mut runs, mut names, mut states, mut reasons) = (vec![], vec![], vec![], vec![]);
     let mut ended = Ended::new();
     for row in waiting {

@@ -104,9 +104,9 @@ fn item(row: &PgRow) -> Result<Item, sqlx::Error> {
 /// Lets the next items begin where some have ended.
 pub(crate) async fn release_after(
     connection: &mut PgConnection,
-    ended: &judge::Ended,
+    ended: impl IntoIterator<Item = (Uuid, &str)>,
 ) -> Result<(), sqlx::Error> {
-    let item_of = ended.iter().filter_map(|(run_id, name, _)| Some((*run_id, pipeline::item_of(name)?.0)));
+    let item_of = ended.into_iter().filter_map(|(run_id, name)| Some((run_id, pipeline::item_of(name)?.0)));
     let tasks: BTreeSet<(Uuid, &str)> = item_of.collect();
     for (run_id, task) in tasks {
         release(connection, run_id, task).await?;
