@@ -1,8 +1,10 @@
-//! Starts a child in a process group of its own, with a log file of its own.
+//! Starts a child in a session of its own, with a log file of its own.
 
 use std::fs::File;
 use std::path::Path;
 use std::process::Stdio;
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap, ProcessSession};
 
 use crate::error::{Error, at};
 use crate::identity::Identity;
@@ -13,15 +15,20 @@ const LOG_BYTES_MAX: u64 = 64 << 20;
 /// So much of a log's end is read to show why a process failed.
 const TAIL_BYTES: u64 = 16 << 10;
 
-/// Starts it. A Ctrl-C at the terminal does not reach the child, because it leads its own process group.
-pub fn spawn(process: &Process) -> Result<(tokio::process::Child, Identity), Error> {
+/// A process of the stack.
+pub type Child = Box<dyn ChildWrapper>;
+
+/// Starts it. A Ctrl-C at the terminal does not reach the child, because it leads a session, and so a process group, of its own. Linux
+/// deals out the processors by sessions, as it does by containers: in one session, a server's hundred threads crowd out a process of two.
+pub fn spawn(process: &Process) -> Result<(Child, Identity), Error> {
     let log = open_log(&process.log)?;
     let second = log.try_clone().map_err(at("open", &process.log))?;
     let spawn =
         |cause| Error::Spawn { name: process.name.clone(), program: process.launch.program.clone(), cause };
     let mut command = command(&process.launch);
-    command.stdin(Stdio::null()).stdout(log).stderr(second).process_group(0);
-    let child = command.spawn().map_err(spawn)?;
+    command.stdin(Stdio::null()).stdout(log).stderr(second);
+    // Waiting for the wrapped child would be waiting for its whole group.
+    let child = CommandWrap::from(command).wrap(ProcessSession).spawn().map_err(spawn)?.into_inner();
     let gone = || spawn(std::io::Error::other("it ended at once"));
     let identity = child.id().and_then(Identity::of).ok_or_else(gone)?;
     Ok((child, identity))

@@ -3,7 +3,6 @@
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use tokio::process::Child;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -90,7 +89,7 @@ impl Lifecycle {
         }
     }
 
-    fn start(&self) -> Result<(Child, Identity), Error> {
+    fn start(&self) -> Result<(child::Child, Identity), Error> {
         let (child, identity) = child::spawn(&self.process)?;
         self.change(|state| {
             state.state = State::Starting;
@@ -103,7 +102,7 @@ impl Lifecycle {
     }
 
     /// Asks after its health and its memory until it ends.
-    async fn attend(&self, child: &mut Child, identity: Identity) -> std::io::Result<ExitStatus> {
+    async fn attend(&self, child: &mut child::Child, identity: Identity) -> std::io::Result<ExitStatus> {
         tokio::select! {
             status = child.wait() => status,
             never = self.probe() => match never {},
@@ -141,7 +140,7 @@ impl Lifecycle {
     }
 
     /// Asks it to end and kills it at the deadline.
-    async fn end(&self, child: &mut Child, identity: Identity) {
+    async fn end(&self, child: &mut child::Child, identity: Identity) {
         identity.signal(self.process.stop.signal);
         let mut stop = self.stop.clone();
         loop {

@@ -80,6 +80,20 @@ async fn processes_stop_in_the_order_of_their_ranks_and_the_deaf_ones_are_killed
 }
 
 #[tokio::test]
+async fn each_process_leads_a_session_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = always_ready().await;
+    let sleeper = |name: &str| process(folder.path(), name, "exec sleep 1000", port, 0);
+    let mut supervisor = Supervisor::start(vec![sleeper("one"), sleeper("other")], nothing());
+    supervisor.all_healthy(LIMIT).await.unwrap();
+    for identity in identities(&supervisor) {
+        let pid = rustix::process::Pid::from_raw(identity.pid.cast_signed());
+        assert_eq!(rustix::process::getsid(pid).ok(), pid);
+    }
+    supervisor.stop().await;
+}
+
+#[tokio::test]
 async fn a_process_that_dies_is_started_again_and_recorded() {
     let folder = tempfile::tempdir().unwrap();
     let port = always_ready().await;
