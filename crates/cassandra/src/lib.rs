@@ -62,6 +62,8 @@ impl Cassandra {
         let builder = SessionBuilder::new()
             .known_nodes(hosts.split(',').map(str::trim))
             .connection_timeout(CONNECT_MAX)
+            // Columns and types of all tables, the server's own hundreds included: who writes knows its table by its statement.
+            .fetch_full_schema_metadata(false)
             .default_execution_profile_handle(profile.into_handle());
         match tokio::time::timeout(CONNECT_MAX * 2, builder.build()).await {
             Ok(Ok(session)) => Ok(Self { session: Arc::new(session) }),
