@@ -207,6 +207,9 @@ async fn renew(config: &Config, outside: &Outside, held: &mut Held) {
     }
 }
 
+/// A server that is started again is back by then. What took hours is not to be done again for a moment without one.
+const ENDING_MAX: Duration = Duration::from_secs(60);
+
 /// Runs one claim to its ending and writes that.
 async fn attend(desk: &Desk, claim: &Claim, stop: &CancellationToken) {
     let outside = &desk.outside;
@@ -221,7 +224,7 @@ async fn attend(desk: &Desk, claim: &Claim, stop: &CancellationToken) {
     if let Ending::Failed { reason, .. } = &ending {
         run::log(outside, claim, &format!("failed: {reason}")).await;
     }
-    match desk.finisher.write((claim.clone(), ending.clone())).await {
+    match desk.finisher.write_within(ENDING_MAX, (claim.clone(), ending.clone())).await {
         Ok(Finished::Taken) => {
             if let Some(state) = word(&ending) {
                 desk.ended.with_label_values(&[claim.dag.as_str(), state]).inc();
@@ -229,7 +232,8 @@ async fn attend(desk: &Desk, claim: &Claim, stop: &CancellationToken) {
             desk.lineage.ends(claim, &ending)
         }
         Ok(Finished::Refused) => {
-            tracing::warn!(run.id = %claim.run_id, task = claim.task, "its result came too late and was refused")
+            // Or it was kept the first time, and the answer was lost.
+            tracing::warn!(run.id = %claim.run_id, task = claim.task, "its result was refused: it is no longer its holder's")
         }
         // The lease ends and somebody else tries: what a task does must bear being done twice.
         Err(cause) => {

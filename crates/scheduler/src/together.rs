@@ -1,7 +1,10 @@
 //! Writes that are asked for while a commit waits for the disk go together into the next one.
 
-use std::future::Future;
-use tokio::sync::{mpsc, oneshot};
+use std::{future::Future, time::Duration};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep},
+};
 
 /// In one transaction. It holds locks, so it must not be long.
 const TOGETHER_MAX: usize = 64;
@@ -35,6 +38,37 @@ impl<A, T> Together<A, T> {
         // Who writes is gone only when the process ends.
         self.0.send((asked, answer)).await.map_err(|_| sqlx::Error::WorkerCrashed)?;
         said.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+    }
+}
+
+impl<A: Clone, T> Together<A, T> {
+    /// The same, asked again while the database is away, for so long at most. What it may have written without a word it will be asked
+    /// to write a second time.
+    pub async fn write_within(&self, limit: Duration, asked: A) -> Said<T> {
+        let until = Instant::now() + limit;
+        loop {
+            match self.write(asked.clone()).await {
+                Err(cause) if is_away(&cause) && Instant::now() + AGAIN < until => {
+                    tracing::warn!("PostgreSQL did not do it: {cause}; it is asked again");
+                    sleep(AGAIN).await;
+                }
+                said => return said,
+            }
+        }
+    }
+}
+
+const AGAIN: Duration = Duration::from_millis(500);
+/// What a server says that ends, starts, has no room or no connection: another time it may do what it was asked for.
+const AWAY: [&str; 3] = ["08", "53", "57"];
+
+fn is_away(cause: &sqlx::Error) -> bool {
+    match cause {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(told) => {
+            told.code().is_some_and(|code| AWAY.iter().any(|class| code.starts_with(class)))
+        }
+        _ => false,
     }
 }
 
@@ -92,6 +126,34 @@ where
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A writer that the database answers with an error so often, before it does what it is asked for.
+    async fn asked_again(errors: usize, error: fn() -> sqlx::Error) -> (Said<u32>, usize) {
+        let (hand_in, writer) = together::<u32, u32>();
+        let asked = AtomicUsize::new(0);
+        let write = |all: Vec<u32>| {
+            let said = asked.fetch_add(1, Ordering::Relaxed);
+            async move { if said < errors { Err(error()) } else { Ok(all) } }
+        };
+        let one = async {
+            let said = hand_in.write_within(2 * AGAIN, 7).await;
+            drop(hand_in);
+            said
+        };
+        let ((), said) = tokio::join!(writer.run(write), one);
+        (said, asked.into_inner())
+    }
+
+    #[tokio::test]
+    async fn what_a_database_that_is_away_did_not_write_is_asked_for_again_for_so_long() {
+        let (said, asked) = asked_again(1, || sqlx::Error::PoolTimedOut).await;
+        assert_eq!((said.unwrap(), asked), (7, 2));
+        let (said, _) = asked_again(usize::MAX, || sqlx::Error::PoolTimedOut).await;
+        assert!(said.is_err());
+        let (said, asked) = asked_again(1, || sqlx::Error::RowNotFound).await;
+        assert!(said.is_err());
+        assert_eq!(asked, 1, "it would not be otherwise another time");
+    }
 
     #[tokio::test]
     async fn writes_that_the_database_did_not_answer_are_not_asked_one_by_one() {
