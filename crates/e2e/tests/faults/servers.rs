@@ -3,7 +3,7 @@
 use crate::clean;
 use anyhow::{Context, bail};
 use checker::{Marker, Outcome, Report, check};
-use e2e::{Fleet, Folder, REST_MAX, Signal, Story, evidence::By, runs};
+use e2e::{Fleet, Folder, REST_MAX, Signal, Story, evidence::By, probe, runs};
 use kafka::{Group, Lent, TopicSpec, Transactional, cluster::End};
 use std::{
     collections::BTreeMap,
@@ -206,10 +206,29 @@ pub async fn connections_to_postgresql_are_cut(fleet: &Fleet) -> anyhow::Result<
         bail!("no connection was cut: the fault has not happened");
     }
     story.goes_on(200).await?;
-    Ok(format!(
-        "{cut} connections cut; {RUNS} keys made as many runs\n{}",
-        clean(story.check(By::Ours, REST_MAX).await?)?
-    ))
+    let report = clean(story.check(By::Ours, REST_MAX).await?)?;
+    let once = triggered_around_a_cut(fleet).await?;
+    fleet.restart_with(&["scheduler"], &[("MILLRACE_TEST_BREAK", "no-run-key")]).await?;
+    let without = triggered_around_a_cut(fleet).await;
+    fleet.restart_with(&["scheduler"], &[]).await?;
+    match (once, without?) {
+        (1, 2..) => Ok(format!("{cut} connections cut; {RUNS} keys made as many runs\n{report}")),
+        (once, without) => {
+            bail!("a key made {once} runs around a cut, {without} without its guard: 1 and more are right")
+        }
+    }
+}
+
+/// Who does not know whether a run was made triggers it again with the same key. Answers how many runs there are.
+async fn triggered_around_a_cut(fleet: &Fleet) -> anyhow::Result<i64> {
+    let (began, key) = (runs::count(fleet).await?, test_support::unique("around"));
+    let triggered = || probe::trigger(fleet, &key);
+    fleet.within(GOES_ON_WITHIN, "a trigger is answered", triggered).await?;
+    terminate(fleet).await?;
+    fleet.within(GOES_ON_WITHIN, "a trigger is answered after the cut", triggered).await?;
+    let counted = || async { runs::count(fleet).await.is_ok() };
+    fleet.within(GOES_ON_WITHIN, "the database counts after the cut", counted).await?;
+    Ok(runs::count(fleet).await? - began)
 }
 
 /// By a connection that is new: those of a pool were cut the last time.
