@@ -6,13 +6,13 @@ use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
 /// Of one panic: its message may have a line for each of twenty stories.
 const PANIC_LINES_MAX: usize = 40;
 
-/// Passes on, line by line, what the tests print. Answers the lines that name a failed test, and those of panics.
-pub async fn pass_on(printed: impl AsyncRead + Unpin) -> Vec<String> {
+/// Passes on `to`, line by line, what the tests print. Answers the lines that name a failed test, and those of panics.
+pub async fn pass_on(printed: impl AsyncRead + Unpin, mut to: impl Write) -> Vec<String> {
     let (mut lines, mut kept) = (BufReader::new(printed).split(b'\n'), Failures::default());
     while let Ok(Some(line)) = lines.next_segment().await {
         let line = String::from_utf8_lossy(&line);
         // Who cannot be told need not be.
-        let _ = writeln!(std::io::stdout(), "{line}");
+        let _ = writeln!(to, "{line}");
         kept.look_at(&line);
     }
     kept.found
@@ -55,6 +55,8 @@ mod tests {
             "one: why",
             "two: why",
         ];
-        assert_eq!(pass_on(printed.as_bytes()).await, kept);
+        let mut passed_on = vec![];
+        assert_eq!(pass_on(printed.as_bytes(), &mut passed_on).await, kept);
+        assert_eq!(passed_on, printed.as_bytes());
     }
 }

@@ -68,7 +68,8 @@ async fn test(arguments: &[String]) -> anyhow::Result<()> {
         .stdout(Stdio::piped())
         .spawn()
         .context("run cargo test")?;
-    let failed = child.stdout.take().map(|printed| tokio::spawn(failures::pass_on(printed)));
+    let failed =
+        child.stdout.take().map(|printed| tokio::spawn(failures::pass_on(printed, std::io::stdout())));
     let tested = end_of(child).await.and_then(|()| match stack.panics() {
         none if none.is_empty() => Ok(()),
         panics => bail!("processes of the stack panicked:\n{}", panics.join("\n")),
@@ -78,7 +79,7 @@ async fn test(arguments: &[String]) -> anyhow::Result<()> {
         stack.show_logs();
     }
     stack.wipe()?;
-    if let Some(failed) = failed {
+    if let (Err(_), Some(failed)) = (&tested, failed) {
         timeout(PRINTED_MAX, failed).await??.iter().for_each(|line| eprintln!("{line}"));
     }
     tested
