@@ -68,10 +68,7 @@ impl Queue {
         let were_taken = || endings.iter().filter(|(claim, _)| taken.contains(&claim.attempt_id));
         for (claim, ending) in were_taken() {
             tidings.run(claim.run_id);
-            if matches!(ending, Ending::Branched { .. }) {
-                ended.extend(left_out(&mut transaction, claim, ending).await?);
-                ended.push((claim.run_id, claim.task.clone(), TaskState::Success));
-            }
+            ended.extend(branched(&mut transaction, claim, ending).await?);
         }
         let items: Vec<(Uuid, &str)> = were_taken()
             .filter(|(_, ending)| is_counted(ending))
@@ -115,8 +112,8 @@ fn is_counted(ending: &Ending) -> bool {
     }
 }
 
-/// Skips what a branch does not choose. Answers it, to be counted on its children.
-async fn left_out(
+/// Skips what a branch does not choose. Answers it, and the branch with it, to be counted on their children.
+async fn branched(
     connection: &mut PgConnection,
     claim: &Claim,
     ending: &Ending,
@@ -129,7 +126,11 @@ async fn left_out(
         .bind(reason)
         .fetch_all(connection)
         .await?;
-    skipped.iter().map(|row| Ok((claim.run_id, row.try_get("name")?, TaskState::Skipped))).collect()
+    let mut ended = vec![(claim.run_id, claim.task.clone(), TaskState::Success)];
+    for row in skipped {
+        ended.push((claim.run_id, row.try_get("name")?, TaskState::Skipped));
+    }
+    Ok(ended)
 }
 
 /// What is written of an ending.
