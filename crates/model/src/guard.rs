@@ -48,10 +48,12 @@ pub enum Break {
     EmptyForeach = 1 << 18,
     /// Nobody kills the child processes of an executor that was killed.
     NoWarden = 1 << 19,
+    /// An executor looks for tasks only where it is told of some.
+    OnlyHints = 1 << 20,
 }
 
 /// All of them, by the names that a test writes.
-pub const BREAKS: [(&str, Break); 20] = [
+pub const BREAKS: [(&str, Break); 21] = [
     ("ack-early", Break::AckEarly),
     ("commit-before-write", Break::CommitBeforeWrite),
     ("no-transaction", Break::NoTransaction),
@@ -72,6 +74,7 @@ pub const BREAKS: [(&str, Break); 20] = [
     ("many-items", Break::ManyItems),
     ("empty-foreach", Break::EmptyForeach),
     ("no-warden", Break::NoWarden),
+    ("only-hints", Break::OnlyHints),
 ];
 
 /// Which guards stand. The default is: all.

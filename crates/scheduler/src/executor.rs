@@ -8,6 +8,7 @@ use crate::{
     run, template,
     together::{Together, together},
 };
+use model::Break;
 use pipeline::{Pipeline, Task, item_of};
 use prometheus::IntCounterVec;
 use queue::{Claim, Ending, Finished, Queue, TaskRow};
@@ -64,6 +65,7 @@ pub async fn follow(
     let [mut hints, mut stops] = postgres::listen(outside.queue.pool(), channels);
     let (mut renewed, mut pace) = (Instant::now(), Pace::default());
     let longest = if config.role == Role::All { LOOK_BESIDE } else { LOOK_AGAIN };
+    let looks = !outside.queue.guards().lack(Break::OnlyHints);
     while !service.shutdown.is_cancelled() {
         // Of tasks whose endings went together, the first is not claimed after alone.
         tokio::task::yield_now().await;
@@ -100,12 +102,12 @@ pub async fn follow(
             // After an answer of its own it looks anyway.
             () = hints.next_where(|text| queue::Hint::parse(text).is_none_or(|hint| hint.holder != Some(&service.name))) => {}
             () = stops.next() => taken = true,
-            () = outside.ready.notified() => {}
+            () = outside.ready.notified(), if looks => {}
             // Leases end while nothing happens, too.
             () = tokio::time::sleep(config.lease / 3), if !held.is_empty() => {}
             // Its children are ready now: they wait for no hint.
             Some(ended) = running.join_next_with_id() => forget(ended, &mut held),
-            () = tokio::time::sleep(pause) => {}
+            () = tokio::time::sleep(pause), if looks => {}
             () = service.shutdown.cancelled() => {}
         }
         if taken || renewed.elapsed() > config.lease / 3 {

@@ -7,14 +7,15 @@ use e2e::{Fleet, say};
 use model::guard::BREAKS;
 use std::time::Instant;
 
-/// Guards of runs and tasks: `crates/queue/src/tests/faults.rs` and `crates/e2e/tests/executors.rs` take them away, and for what a DAG
-/// may ask for `crates/pipeline/src/task/tests.rs` and `crates/scheduler/src/foreach.rs`.
-const OF_RUNS: [&str; 10] = [
+/// Guards of runs and tasks: `crates/queue/src/tests/faults.rs` and `crates/e2e/tests/executors.rs` take them away, one the story
+/// `hints`, and for what a DAG may ask for `crates/pipeline/src/task/tests.rs` and `crates/scheduler/src/foreach.rs`.
+const OF_RUNS: [&str; 11] = [
     "any-attempt",
     "no-run-key",
     "no-claim-lock",
     "run-in-parts",
     "no-warden",
+    "only-hints",
     "whole-lines",
     "large-results",
     "many-tasks",

@@ -5,6 +5,7 @@ use anyhow::bail;
 use e2e::{Fleet, REST_MAX, Story, evidence::By, probe, runs};
 use fault_proxy::{Action, Fired, Matches, Protocol, Proxy, Rule, kafka, postgres};
 use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 /// A fault that was ordered fires within this: commits come many times a second.
 const FIRES_WITHIN: Duration = Duration::from_secs(30);
@@ -126,14 +127,11 @@ const FOUND_DEAD_WITHIN: Duration = Duration::from_secs(60);
 /// the connection dies without a word. That one is found to be dead, and LISTEN is said again on another.
 pub async fn hints_are_never_heard(fleet: &Fleet) -> anyhow::Result<String> {
     let proxy = Proxy::start(&fleet.address("postgres"), Protocol::Postgres).await?;
-    let url = format!("postgres://{}@{}/millrace", servers::POSTGRES_USER, proxy.address());
     let mut told = vec![];
     for (what, action) in
         [("not answered", Action::SwallowAnswer), ("the last that is answered", Action::Deafen)]
     {
-        let deaf = proxy.rule(Rule::always(Matches::text("LISTEN"), action));
-        fleet.restart_with(&["scheduler"], &[("MILLRACE_POSTGRES_URL", &url)]).await?;
-        fires(fleet, &format!("LISTEN is {what}"), &deaf, 1).await?;
+        let deaf = deafened(fleet, &proxy, action, "").await?;
         let longest = longest_of_three_runs(fleet).await?;
         let at_first = deaf.count();
         let again = || async { deaf.count() > at_first };
@@ -141,8 +139,26 @@ pub async fn hints_are_never_heard(fleet: &Fleet) -> anyhow::Result<String> {
         told.push(format!("{at_first} times LISTEN was {what}; the longest of 3 runs took {longest:.1?}"));
         proxy.heal();
     }
+    let _deaf = deafened(fleet, &proxy, Action::SwallowAnswer, "only-hints").await?;
+    // The first may be found by the look with which an executor begins.
+    let _ = timeout(WITHOUT_HINTS_MAX, probe::run(fleet)).await;
+    let second = timeout(WITHOUT_HINTS_MAX, probe::run(fleet)).await;
     fleet.restart_with(&["scheduler"], &[]).await?;
+    if second.is_ok() {
+        bail!("a run ended although nobody heard of it and nobody looked: this tests nothing");
+    }
+    told.push(format!("with only-hints a run does not end within {WITHOUT_HINTS_MAX:?}"));
     Ok(told.join("\n"))
+}
+
+/// A scheduler whose LISTEN this happens to.
+async fn deafened(fleet: &Fleet, proxy: &Proxy, action: Action, breaks: &str) -> anyhow::Result<Fired> {
+    let deaf = proxy.rule(Rule::always(Matches::text("LISTEN"), action));
+    let url = format!("postgres://{}@{}/millrace", servers::POSTGRES_USER, proxy.address());
+    let settings: [(&str, &str); 2] = [("MILLRACE_POSTGRES_URL", &url), ("MILLRACE_TEST_BREAK", breaks)];
+    fleet.restart_with(&["scheduler"], &settings).await?;
+    fires(fleet, &format!("LISTEN meets {action:?}"), &deaf, 1).await?;
+    Ok(deaf)
 }
 
 async fn longest_of_three_runs(fleet: &Fleet) -> anyhow::Result<Duration> {
