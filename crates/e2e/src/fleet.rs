@@ -187,6 +187,11 @@ impl Fleet {
         self.place.address(server)
     }
 
+    /// The address of a database, as our processes are told it.
+    pub fn postgres_url(&self, database: &str) -> String {
+        self.place.postgres_url(database)
+    }
+
     /// Ends processes in order and starts them again with some settings of their own; waits until they are ready.
     pub async fn restart_with(
         &self,

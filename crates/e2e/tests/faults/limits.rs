@@ -1,6 +1,6 @@
 //! Limits that are reached: memory, and the size of files. Set from outside, on one running process.
 
-use crate::{clean, scenes::WORKERS};
+use crate::{clean, durable, scenes::WORKERS};
 use anyhow::{Context, bail};
 use checker::load::Load;
 use e2e::{Fleet, REST_MAX, Signal, Story, evidence::By, runs};
@@ -71,20 +71,24 @@ pub async fn postgresql_has_no_room(fleet: &Fleet) -> anyhow::Result<String> {
     let mut story = Story::begin(fleet, "full").await?;
     story.load(story.events());
     story.goes_on(200).await?;
-    let fault = async {
-        let (pid, _) = fleet.server("postgres")?;
-        for one in family(pid)? {
-            if let Err(cause) = no_room_as_its_owner(one)
-                && one == pid
-            {
-                return Err(cause);
-            }
-        }
-        gives_up(fleet, "postgres", pid).await
-    };
-    runs::meanwhile(fleet, RUNS, fault).await?;
+    let fault = || no_room_for_postgresql(fleet);
+    runs::meanwhile(fleet, RUNS, fault()).await?;
     story.goes_on(200).await?;
-    clean(story.check(By::Ours, REST_MAX).await?)
+    let report = clean(story.check(By::Ours, REST_MAX).await?)?;
+    Ok(format!("{}\n{report}", durable::told_runs_stay(fleet, fault).await?))
+}
+
+/// Until it has given up and is back.
+async fn no_room_for_postgresql(fleet: &Fleet) -> anyhow::Result<()> {
+    let (pid, _) = fleet.server("postgres")?;
+    for one in family(pid)? {
+        if let Err(cause) = no_room_as_its_owner(one)
+            && one == pid
+        {
+            return Err(cause);
+        }
+    }
+    gives_up(fleet, "postgres", pid).await
 }
 
 /// [`limit`] of a process that belongs to another user, as PostgreSQL does: even root may not do that everywhere, its owner may.

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod api;
+mod durable;
 mod guards;
 mod limits;
 mod network;

@@ -1,6 +1,6 @@
 //! The servers: killed, stopped, cut off.
 
-use crate::clean;
+use crate::{clean, durable};
 use anyhow::{Context, bail};
 use checker::{Marker, Outcome, Report, check};
 use e2e::{Fleet, Folder, REST_MAX, Signal, Story, evidence::By, probe, runs};
@@ -183,10 +183,13 @@ pub async fn postgresql_is_killed(fleet: &Fleet) -> anyhow::Result<String> {
     story.goes_on(200).await?;
     let took = runs::meanwhile(fleet, RUNS, kill(fleet, &story, "postgres")).await?;
     story.goes_on(200).await?;
-    Ok(format!(
-        "back after {took:.1?}; {RUNS} keys made as many runs\n{}",
-        clean(story.check(By::Ours, REST_MAX).await?)?
-    ))
+    let report = clean(story.check(By::Ours, REST_MAX).await?)?;
+    let killed = || async {
+        let pid = fleet.signal_server("postgres", Signal::KILL)?;
+        fleet.server_is_back("postgres", pid).await
+    };
+    let told = durable::told_runs_stay(fleet, killed).await?;
+    Ok(format!("back after {took:.1?}; {RUNS} keys made as many runs; {told}\n{report}"))
 }
 
 /// `pg_terminate_backend` of every connection but our own, again and again.
