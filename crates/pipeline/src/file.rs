@@ -29,21 +29,25 @@ struct PipelineFile {
 }
 
 pub(crate) fn parse(bundle: &Bundle, guards: Guards) -> Result<Pipeline, Vec<Problem>> {
+    let (mut pipeline, mut problems) = parse_without_dags(bundle)?;
+    for (path, text) in
+        bundle.files.iter().filter(|(path, _)| path.starts_with("dags/") && path.ends_with(".toml"))
+    {
+        match parse_dag(bundle, path, text, guards) {
+            Ok(dag) => drop(pipeline.dags.insert(dag.name.clone(), dag)),
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() { Ok(pipeline) } else { Err(problems) }
+}
+
+/// Answers what is wrong, too: whoever reads the DAGs tells all of it at once.
+pub(crate) fn parse_without_dags(bundle: &Bundle) -> Result<(Pipeline, Vec<Problem>), Vec<Problem>> {
     let shown = bundle.shown(PIPELINE);
     let text =
         bundle.files.get(PIPELINE).ok_or_else(|| vec![Problem::new(&shown, 1, "the file is missing")])?;
     let file: PipelineFile =
         toml::from_str(text).map_err(|cause| vec![Problem::toml(&shown, text, &cause)])?;
-    let mut problems = vec![];
-    let mut dags = BTreeMap::new();
-    for (path, text) in
-        bundle.files.iter().filter(|(path, _)| path.starts_with("dags/") && path.ends_with(".toml"))
-    {
-        match parse_dag(bundle, path, text, guards) {
-            Ok(dag) => drop(dags.insert(dag.name.clone(), dag)),
-            Err(found) => problems.extend(found),
-        }
-    }
     let mut pipeline = Pipeline {
         name: bundle.name.clone(),
         version: bundle.hash(),
@@ -51,11 +55,11 @@ pub(crate) fn parse(bundle: &Bundle, guards: Guards) -> Result<Pipeline, Vec<Pro
         streams: file.streams,
         jobs: file.jobs,
         tables: file.tables,
-        dags,
+        dags: BTreeMap::new(),
     };
     name_all(&mut pipeline);
-    problems.extend(read_named_files(&mut pipeline, bundle, text));
-    if problems.is_empty() { Ok(pipeline) } else { Err(problems) }
+    let problems = read_named_files(&mut pipeline, bundle, text);
+    Ok((pipeline, problems))
 }
 
 fn name_all(pipeline: &mut Pipeline) {

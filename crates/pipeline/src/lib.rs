@@ -72,6 +72,15 @@ impl Pipeline {
         if problems.is_empty() { Ok(pipeline) } else { Err(problems) }
     }
 
+    /// The same without its DAGs, for who moves records: all DAGs of a team are megabytes, and code of their own.
+    pub fn without_dags(bundle: &Bundle) -> Result<Self, Vec<Problem>> {
+        let (pipeline, mut problems) = file::parse_without_dags(bundle)?;
+        if problems.is_empty() {
+            problems = validate::problems_beside_dags(&pipeline, bundle);
+        }
+        if problems.is_empty() { Ok(pipeline) } else { Err(problems) }
+    }
+
     /// The version of a job: of all that decides its rows. An edit elsewhere in the pipeline does not restart it.
     pub fn job_version(&self, job: &Job) -> String {
         let named =

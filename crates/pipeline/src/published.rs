@@ -8,7 +8,7 @@ use sqlx::Row;
 use std::{collections::BTreeMap, time::Duration};
 use tokio::sync::watch;
 
-/// Everything that is published, parsed.
+/// Everything that is published, parsed; without DAGs, which only the scheduler reads, and by their version.
 #[derive(Clone, Debug, Default)]
 pub struct Published {
     pub pipelines: BTreeMap<String, Pipeline>,
@@ -106,7 +106,7 @@ pub async fn current(pool: &PgPool) -> Result<(Published, Vec<Problem>), sqlx::E
             name: row.try_get("pipeline")?,
             files: serde_json::from_value(files).unwrap_or_default(),
         };
-        match Pipeline::parse(&bundle) {
+        match Pipeline::without_dags(&bundle) {
             Ok(pipeline) => drop(published.pipelines.insert(bundle.name, pipeline)),
             Err(found) => problems.extend(found),
         }

@@ -8,6 +8,18 @@ use schedule::ScheduleError;
 use std::collections::BTreeMap;
 
 pub(crate) fn problems(pipeline: &Pipeline, bundle: &Bundle) -> Vec<Problem> {
+    let mut problems = problems_beside_dags(pipeline, bundle);
+    for dag in pipeline.dags.values() {
+        let file = format!("dags/{}.toml", dag.name);
+        let text = bundle.files.get(&file).map_or("", String::as_str);
+        let mut found = Found { text, file: bundle.shown(&file), problems: vec![] };
+        check_dag(dag, pipeline, &mut found);
+        problems.append(&mut found.problems);
+    }
+    problems
+}
+
+pub(crate) fn problems_beside_dags(pipeline: &Pipeline, bundle: &Bundle) -> Vec<Problem> {
     let text = bundle.files.get("pipeline.toml").map_or("", String::as_str);
     let mut found = Found { text, file: bundle.shown("pipeline.toml"), problems: vec![] };
     let mut fields: BTreeMap<&str, Vec<Column>> = BTreeMap::new();
@@ -23,13 +35,6 @@ pub(crate) fn problems(pipeline: &Pipeline, bundle: &Bundle) -> Vec<Problem> {
     check_names(pipeline, &mut found);
     for table in pipeline.tables.values() {
         check_table(table, pipeline, fields.get(table.stream.as_str()), &mut found);
-    }
-    for dag in pipeline.dags.values() {
-        let file = format!("dags/{}.toml", dag.name);
-        let text = bundle.files.get(&file).map_or("", String::as_str);
-        let mut found_here = Found { text, file: bundle.shown(&file), problems: vec![] };
-        check_dag(dag, pipeline, &mut found_here);
-        found.problems.append(&mut found_here.problems);
     }
     found.problems
 }
