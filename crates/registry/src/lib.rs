@@ -62,17 +62,10 @@ pub struct Version {
 impl Registry {
     pub fn new(url: &str) -> Result<Self, RegistryError> {
         let unreachable = |cause: String| RegistryError::Unreachable { url: url.to_owned(), cause };
-        let mut builder = SrSettings::new_builder(url.to_owned());
-        let settings = builder
-            .no_proxy()
-            .set_timeout(ANSWER_MAX)
-            .build()
+        let settings = SrSettings::new_builder(url.to_owned())
+            .build_with(client(url))
             .map_err(|cause| unreachable(cause.to_string()))?;
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(ANSWER_MAX)
-            .build()
-            .map_err(|cause| unreachable(cause.to_string()))?;
+        let http = client(url).build().map_err(|cause| unreachable(cause.to_string()))?;
         Ok(Self {
             url: url.trim_end_matches('/').to_owned(),
             settings: Arc::new(settings),
@@ -157,6 +150,12 @@ impl Registry {
     fn unreachable(&self, cause: &SRCError) -> RegistryError {
         RegistryError::Unreachable { url: self.url.clone(), cause: text(cause) }
     }
+}
+
+/// Reads the system's certificates only for an address that needs them: they stay in memory, once for each client.
+fn client(url: &str) -> reqwest::ClientBuilder {
+    let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_MAX);
+    if url.starts_with("https:") { client } else { client.tls_certs_only([]) }
 }
 
 fn text(cause: &SRCError) -> String {
