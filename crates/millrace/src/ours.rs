@@ -15,6 +15,9 @@ const INHERITED: [&str; 2] = ["RUST_LOG", "RUST_BACKTRACE"];
 /// Memory that is not used goes back to the system. mimalloc would take its first arena in huge pages, whole: a worker with one
 /// slot then holds 26 MB of heap instead of 8. glibc would keep an arena per thread.
 const ALLOCATORS: [(&str, &str); 2] = [("MIMALLOC_ARENA_EAGER_COMMIT", "0"), ("MALLOC_ARENA_MAX", "2")];
+/// mimalloc gives back what is free after a second, and only where somebody then asks it for something: what a sink's last batch took
+/// would stay. Sooner costs a sink nothing, and a worker's windows a fifth of their speed.
+const SOONER: [(&str, (&str, &str)); 1] = [("cassandra-sink", ("MIMALLOC_PURGE_DELAY", "10"))];
 
 struct Ours {
     name: &'static str,
@@ -98,7 +101,8 @@ fn environment(settings: &Settings, folders: &Folders, ours: &Ours, state: &Path
         ("MILLRACE_STATE_DIR", text(state)),
     ];
     let own = own.map(|(name, value)| (name.to_string(), value));
-    let allocators = ALLOCATORS.map(|(name, value)| (name.to_string(), value.to_string()));
+    let sooner = SOONER.iter().filter(|(name, _)| *name == ours.name).map(|(_, setting)| *setting);
+    let allocators = ALLOCATORS.into_iter().chain(sooner).map(|(name, value)| (name.into(), value.into()));
     servers::environment().into_iter().chain(allocators).chain(inherited).chain(stack).chain(own).collect()
 }
 
