@@ -29,6 +29,7 @@ pub fn run(histories: usize, from: u64) -> anyhow::Result<Report> {
     report.add("runs, all ended", all.runs as f64, "", None);
     report.add("late answers, all refused", all.refused as f64, "", None);
     report.add("tasks taken from lost holders", all.rescued as f64, "", None);
+    report.add("tasks cleared or marked by hand", all.by_hand as f64, "", None);
     report.add("histories", histories as f64 / seconds, "1/s", None);
     Ok(report.done())
 }
@@ -44,5 +45,6 @@ fn sum(one: Seen, other: Seen) -> Seen {
         ended: one.ended + other.ended,
         refused: one.refused + other.refused,
         rescued: one.rescued + other.rescued,
+        by_hand: one.by_hand + other.by_hand,
     }
 }

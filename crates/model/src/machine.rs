@@ -52,6 +52,8 @@ pub struct Task {
     pub counts: ParentCounts,
     /// Tries that were begun.
     pub attempt: u32,
+    /// Those of them that were begun before it was last cleared.
+    pub tries_before: u32,
     pub deferred: bool,
     pub rescues: u32,
     pub ready_at: u64,
@@ -67,7 +69,7 @@ pub struct Claimed {
     pub run: usize,
     pub task: usize,
     pub id: u64,
-    /// Tries that were begun, without those whose holders fell silent.
+    /// Tries that were begun since it was cleared, without those whose holders fell silent.
     pub tries: u32,
 }
 
@@ -107,6 +109,7 @@ impl Machine {
                 state,
                 counts,
                 attempt: 0,
+                tries_before: 0,
                 deferred: false,
                 rescues: 0,
                 ready_at: now,
@@ -200,9 +203,55 @@ impl Machine {
         }
         (run.state, run.tasks_left) = (RunState::Cancelled, 0);
         for task in run.tasks.iter_mut().filter(|task| !task.state.is_final()) {
-            (task.state, task.held) = (TaskState::Removed, None);
+            (task.state, task.held, task.ends) = (TaskState::Removed, None, 1);
         }
         true
+    }
+
+    /// Lets those of these tasks run again that are not waiting, and the run with them: its DAG has a place for it. Answers how many.
+    pub fn clear(&mut self, run: usize, tasks: &BTreeSet<usize>, only_failed: bool) -> usize {
+        self.now += 1;
+        let of = &mut self.runs[run];
+        let mut cleared = 0;
+        for (_, task) in of.tasks.iter_mut().enumerate().filter(|(at, _)| tasks.contains(at)) {
+            if task.state == TaskState::Waiting || only_failed && !has_failed(task.state) {
+                continue;
+            }
+            (task.state, task.held, task.deferred, task.ends) = (TaskState::Waiting, None, false, 0);
+            (task.rescues, task.tries_before) = (0, task.attempt);
+            cleared += 1;
+        }
+        if cleared > 0 {
+            of.state = RunState::Running;
+            self.settle(run);
+        }
+        cleared
+    }
+
+    /// Gives a task an end that people decide. A run that had ended ends as its leaves are now; one that was cancelled stays so.
+    pub fn mark(&mut self, run: usize, task: usize, state: TaskState) {
+        self.now += 1;
+        let of = &mut self.runs[run];
+        let task = &mut of.tasks[task];
+        (task.state, task.held, task.deferred, task.ends) = (state, None, false, 1);
+        if of.state != RunState::Cancelled {
+            of.state = RunState::Running;
+            self.settle(run);
+        }
+    }
+
+    /// Counts the parents of each waiting task anew, and judges it.
+    fn settle(&mut self, run: usize) {
+        let of = &mut self.runs[run];
+        of.tasks_left = of.tasks.iter().filter(|task| !task.state.is_final()).count();
+        let states: Vec<TaskState> = of.tasks.iter().map(|task| task.state).collect();
+        let waiting: Vec<usize> = (0..states.len()).filter(|at| states[*at] == TaskState::Waiting).collect();
+        for at in &waiting {
+            of.tasks[*at].count_anew(&states);
+        }
+        let ended = waiting.into_iter().filter(|at| self.judge(run, *at)).map(|at| (run, at)).collect();
+        self.propagate(ended);
+        self.end_if_done(run);
     }
 
     fn task(&mut self, claimed: &Claimed) -> &mut Task {
@@ -259,6 +308,20 @@ impl Machine {
         let bad = |at: usize| matches!(run.tasks[at].state, TaskState::Failed | TaskState::UpstreamFailed);
         let failed = (0..run.tasks.len()).filter(is_leaf).any(bad);
         run.state = if failed { RunState::Failed } else { RunState::Success };
+    }
+}
+
+fn has_failed(state: TaskState) -> bool {
+    matches!(state, TaskState::Failed | TaskState::UpstreamFailed | TaskState::Removed)
+}
+
+impl Task {
+    /// `states` are those of all tasks of its run.
+    fn count_anew(&mut self, states: &[TaskState]) {
+        self.counts = ParentCounts { upstream: self.counts.upstream, ..ParentCounts::default() };
+        for parent in &self.shape.parents {
+            count(&mut self.counts, states[*parent]);
+        }
     }
 }
 

@@ -112,8 +112,9 @@ impl TaskState {
     pub const fn is_made(self, next: TaskState) -> bool {
         use TaskState::*;
         match next {
-            Success | Failed | Skipped => self as u8 != next as u8,
-            Waiting | Ready => self.is_final(),
+            // One that is about to run is cleared with what is before it, and waits for that again.
+            Waiting | Success | Failed | Skipped => self as u8 != next as u8,
+            Ready => self.is_final(),
             _ => false,
         }
     }

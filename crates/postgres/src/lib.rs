@@ -128,6 +128,20 @@ async fn within<T, E: From<sqlx::Error>>(
     tokio::time::timeout(limit, step).await.map_err(silent)?
 }
 
+/// Whether the server may do another time what it was asked for: it ends, starts, has no room or no connection, or was not heard.
+pub fn is_away(cause: &sqlx::Error) -> bool {
+    match cause {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_) => true,
+        sqlx::Error::Database(told) => {
+            told.code().is_some_and(|code| AWAY.iter().any(|class| code.starts_with(class)))
+        }
+        _ => false,
+    }
+}
+
+/// Classes of codes: connection exception, insufficient resources, operator intervention.
+const AWAY: [&str; 3] = ["08", "53", "57"];
+
 const INVALID_CATALOG_NAME: &str = "3D000";
 
 fn is_missing_database(cause: &sqlx::Error) -> bool {

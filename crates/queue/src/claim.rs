@@ -39,13 +39,20 @@ pub struct Claim {
     pub kept: Option<serde_json::Value>,
 }
 
-/// A claim takes some milliseconds, and does not wait for the disk: one that is lost with the server is a holder that fell silent, and
-/// an ending that is kept keeps its claim with it. Planning it would take as long as itself. What it joins are a few rows, each by its
-/// key: with other joins it would look at every task that is kept, as soon as the server knows how many these are.
+/// Begins what does not wait for the disk, and whose statements would take as long to plan as to do.
+macro_rules! begin_soon {
+    () => {
+        "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL plan_cache_mode = force_generic_plan"
+    };
+}
+pub(crate) use begin_soon;
+
+/// A claim takes some milliseconds: one that is lost with the server is a holder that fell silent, and an ending that is kept keeps its
+/// claim with it. What it joins are a few rows, each by its key: with other joins it would look at every task that is kept, as soon as
+/// the server knows how many these are.
 macro_rules! begin {
     () => {
-        "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL plan_cache_mode = force_generic_plan; \
-         SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
+        concat!(begin_soon!(), "; SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off")
     };
 }
 pub(crate) const BEGIN: &str = begin!();

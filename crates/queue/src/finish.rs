@@ -3,6 +3,7 @@
 
 use crate::{
     Claim, Queue,
+    claim::begin_soon,
     judge::{self, Counted, counting},
     map,
     tell::Tidings,
@@ -90,8 +91,7 @@ impl Queue {
 /// without those before it, or a claim without what it follows from. An ending that is lost is one whose holder died before it
 /// could tell, and the task is done again when the lease ends. That a run has ended is told when the disk has it, and with it all of
 /// its tasks' ends.
-const BEGIN: &str =
-    "BEGIN; SET LOCAL synchronous_commit = off; SET LOCAL plan_cache_mode = force_generic_plan";
+const BEGIN: &str = begin_soon!();
 
 /// In one order everywhere, or two who end tasks of the same runs would wait for each other. A statement of its own: what follows must
 /// see what the former holder of the lock has written.

@@ -48,7 +48,7 @@ impl<A: Clone, T> Together<A, T> {
         let until = Instant::now() + limit;
         loop {
             match self.write(asked.clone()).await {
-                Err(cause) if is_away(&cause) && Instant::now() + AGAIN < until => {
+                Err(cause) if postgres::is_away(&cause) && Instant::now() + AGAIN < until => {
                     tracing::warn!("PostgreSQL did not do it: {cause}; it is asked again");
                     sleep(AGAIN).await;
                 }
@@ -59,18 +59,6 @@ impl<A: Clone, T> Together<A, T> {
 }
 
 const AGAIN: Duration = Duration::from_millis(500);
-/// What a server says that ends, starts, has no room or no connection: another time it may do what it was asked for.
-const AWAY: [&str; 3] = ["08", "53", "57"];
-
-fn is_away(cause: &sqlx::Error) -> bool {
-    match cause {
-        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::Protocol(_) => true,
-        sqlx::Error::Database(told) => {
-            told.code().is_some_and(|code| AWAY.iter().any(|class| code.starts_with(class)))
-        }
-        _ => false,
-    }
-}
 
 impl<A, T> Writer<A, T> {
     /// Writes until all that hand in are gone. `write` writes all or none, and answers in their order.

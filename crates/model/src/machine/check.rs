@@ -1,7 +1,7 @@
 //! What must hold after each step, whatever happened.
 
-use super::{Machine, Run, Task, count};
-use crate::{ParentCounts, RunState, TaskState};
+use super::{Machine, Run, Task};
+use crate::{RunState, TaskState};
 use std::collections::BTreeSet;
 
 impl Machine {
@@ -54,9 +54,12 @@ fn check_task(run: &Run, at: usize) -> Result<(), String> {
     if task.state != TaskState::Waiting {
         return Ok(());
     }
-    let mut truth = ParentCounts { upstream: task.counts.upstream, ..ParentCounts::default() };
-    task.shape.parents.iter().for_each(|parent| count(&mut truth, run.tasks[*parent].state));
-    ensure(truth == task.counts, || format!("it counts {:?}, and its parents are {truth:?}", task.counts))
+    let states: Vec<TaskState> = run.tasks.iter().map(|task| task.state).collect();
+    let mut truth = task.clone();
+    truth.count_anew(&states);
+    ensure(truth.counts == task.counts, || {
+        format!("it counts {:?}, and its parents are {:?}", task.counts, truth.counts)
+    })
 }
 
 fn ensure(holds: bool, else_told: impl FnOnce() -> String) -> Result<(), String> {

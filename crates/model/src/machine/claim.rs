@@ -116,7 +116,12 @@ impl Machine {
             let task = &mut self.runs[run].tasks[at];
             task.attempt += u32::from(!task.deferred);
             (task.state, task.held, task.deferred) = (TaskState::Running, Some((id, until)), false);
-            claimed.push(Claimed { run, task: at, id, tries: task.attempt - task.rescues });
+            claimed.push(Claimed {
+                run,
+                task: at,
+                id,
+                tries: task.attempt - task.tries_before - task.rescues,
+            });
         }
         claimed
     }

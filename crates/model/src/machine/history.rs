@@ -1,10 +1,10 @@
 //! Histories: seeded sequences of steps in which holders die, are stopped, and do not hear answers.
 
 use super::{Claimed, End, Machine, Shape};
-use crate::{Break, Guards, TriggerRule};
+use crate::{Break, Guards, RunState, TaskState, TriggerRule};
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a history went through.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,8 @@ pub struct Seen {
     pub ended: u64,
     pub refused: u64,
     pub rescued: u64,
+    /// Tasks that people cleared or marked.
+    pub by_hand: u64,
 }
 
 const STEPS: usize = 80;
@@ -60,6 +62,16 @@ pub enum Step {
     Cancel {
         run: usize,
     },
+    Clear {
+        run: usize,
+        tasks: BTreeSet<usize>,
+        only_failed: bool,
+    },
+    Mark {
+        run: usize,
+        task: usize,
+        state: TaskState,
+    },
     /// It dies; another begins with its name, and knows nothing.
     Die {
         holder: usize,
@@ -85,8 +97,11 @@ pub fn play(seed: u64, guards: Guards) -> Result<Seen, String> {
 
 fn check_tries(machine: &Machine) -> Result<(), String> {
     let mut tasks = machine.runs.iter().flat_map(|run| &run.tasks);
-    match tasks.find(|task| task.attempt > TRIES_MAX + task.rescues) {
-        Some(task) => Err(format!("a task was tried {} times, {} of them lost", task.attempt, task.rescues)),
+    match tasks.find(|task| task.attempt > TRIES_MAX + task.tries_before + task.rescues) {
+        Some(task) => Err(format!(
+            "a task was tried {} times, {} of them before it was cleared, {} lost",
+            task.attempt, task.tries_before, task.rescues
+        )),
         None => Ok(()),
     }
 }
@@ -106,13 +121,29 @@ pub fn step(random: &mut Pcg64, machine: &Machine) -> Step {
         0..6 => Step::Cancel { run: random.random_range(0..runs) },
         6..28 => Step::Claim { holder, limit: random.random_range(1..5) },
         28..33 => Step::ClaimAtOnce { limit: random.random_range(1..5) },
-        33..66 => Step::Finish { holder, end: end(random), heard: random.random_bool(0.9) },
-        66..74 => Step::FinishAll { holder },
-        74..82 => Step::Renew { holder },
-        82..88 => Step::Rescue,
-        88..96 => Step::Pass { time: LEASE * random.random_range(1..4) / 2 },
+        33..62 => Step::Finish { holder, end: end(random), heard: random.random_bool(0.9) },
+        62..70 => Step::FinishAll { holder },
+        70..78 => Step::Renew { holder },
+        78..84 => Step::Rescue,
+        84..92 => Step::Pass { time: LEASE * random.random_range(1..4) / 2 },
+        92..96 => by_hand(random, machine),
         _ => Step::Die { holder },
     }
+}
+
+/// What people do to a run. Of one that was cancelled all is cleared: what waits for a task that was removed waits for ever, and is
+/// ended for that by whoever looks for such runs.
+fn by_hand(random: &mut Pcg64, machine: &Machine) -> Step {
+    let run = random.random_range(0..machine.runs.len());
+    let of = &machine.runs[run];
+    if random.random_bool(0.5) {
+        let states = [TaskState::Success, TaskState::Failed, TaskState::Skipped];
+        let state = states[random.random_range(0..states.len())];
+        return Step::Mark { run, task: random.random_range(0..of.tasks.len()), state };
+    }
+    let all = of.state == RunState::Cancelled;
+    let tasks = (0..of.tasks.len()).filter(|_| all || random.random_bool(0.5)).collect();
+    Step::Clear { run, tasks, only_failed: !all && random.random_bool(0.3) }
 }
 
 fn make(random: &mut Pcg64, runs: usize) -> Step {
@@ -190,6 +221,13 @@ fn take(machine: &mut Machine, held: &mut [Vec<Claimed>], step: &Step, seen: &mu
         Step::Rescue => rescue(machine, seen),
         Step::Pass { time } => machine.pass(*time),
         Step::Cancel { run } => drop(machine.cancel(*run)),
+        Step::Clear { run, tasks, only_failed } => {
+            seen.by_hand += machine.clear(*run, tasks, *only_failed) as u64;
+        }
+        Step::Mark { run, task, state } => {
+            machine.mark(*run, *task, *state);
+            seen.by_hand += 1;
+        }
         Step::Die { holder } => held[*holder].clear(),
     }
 }

@@ -10,7 +10,7 @@ use model::{
 };
 use rand::SeedableRng;
 use rand_pcg::Pcg64;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 const HISTORIES: u64 = 12;
@@ -111,8 +111,23 @@ impl Pair {
                 let ended = self.queue.end(self.runs[*run], RunState::Cancelled, "cancelled").await.unwrap();
                 assert_eq!(self.machine.cancel(*run), ended);
             }
+            Step::Clear { run, tasks, only_failed } => self.clear(*run, tasks, *only_failed).await,
+            Step::Mark { run, task, state } => {
+                self.machine.mark(*run, *task, *state);
+                let marked = self.queue.mark(self.runs[*run], &name(*task), *state, &By::default()).await;
+                assert!(marked.unwrap());
+            }
             Step::Die { holder } => self.held[*holder].clear(),
         }
+    }
+
+    /// A run that had ended is admitted at once.
+    async fn clear(&mut self, run: usize, tasks: &BTreeSet<usize>, only_failed: bool) {
+        let names = tasks.iter().map(|task| name(*task)).collect();
+        let which = Clear { tasks: Some(names), downstream: false, upstream: false, only_failed };
+        let cleared = self.queue.clear(self.runs[run], &which, &By::default()).await.unwrap();
+        assert_eq!(self.machine.clear(run, tasks, only_failed), cleared as usize);
+        self.queue.admit(self.machine.runs[run].dag, 100).await.unwrap();
     }
 
     async fn claim(&mut self, holder: usize, limit: usize) {
