@@ -13,7 +13,7 @@ use rand_pcg::Pcg64;
 use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
-const HISTORIES: u64 = 12;
+const HISTORIES: u64 = 30;
 const STEPS: usize = 60;
 /// A unit of the machine's time. All waits are many seconds: what the test itself takes does not matter beside them.
 const UNIT: Duration = Duration::from_millis(1);
