@@ -110,6 +110,11 @@ impl<'a, S: Store> Drive<'a, S> {
                         Fed::Ended(cause) => return Err(cause),
                     };
                     if writer.context.guards.lack(Break::CommitBeforeWrite) {
+                        // Who tells holds the connection, and would not go on while this waits for it.
+                        if !telling.is_terminated() {
+                            telling.as_mut().await?;
+                            written.told();
+                        }
                         group.commit(&batch.next).await.map_err(|cause| cause.to_string())?;
                     }
                     writing.push_back(writer.write(batch));
