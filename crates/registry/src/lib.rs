@@ -155,7 +155,8 @@ impl Registry {
 /// Reads the system's certificates only for an address that needs them: they stay in memory, once for each client.
 fn client(url: &str) -> reqwest::ClientBuilder {
     let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_MAX);
-    if url.starts_with("https:") { client } else { client.tls_certs_only([]) }
+    let is_plain = reqwest::Url::parse(url).is_ok_and(|url| url.scheme() == "http");
+    if is_plain { client.tls_certs_only([]) } else { client }
 }
 
 fn text(cause: &SRCError) -> String {
