@@ -173,6 +173,7 @@ impl Machine {
 
     /// Gives tasks whose leases have ended to whoever claims next.
     pub fn rescue(&mut self) {
+        self.now += 1;
         let mut lost: Vec<(u64, usize, usize)> = vec![];
         for (run, of) in self.runs.iter().enumerate() {
             let until = |(at, task): (usize, &Task)| Some((task.held?.1, run, at));
