@@ -16,7 +16,7 @@ const INHERITED: [&str; 2] = ["RUST_LOG", "RUST_BACKTRACE"];
 /// slot then holds 26 MB of heap instead of 8. glibc would keep an arena per thread.
 const ALLOCATORS: [(&str, &str); 2] = [("MIMALLOC_ARENA_EAGER_COMMIT", "0"), ("MALLOC_ARENA_MAX", "2")];
 /// mimalloc gives back what is free after a second, and only where somebody then asks it for something: what a sink's last batch took
-/// would stay. Sooner costs a sink nothing, and a worker's windows a fifth of their speed.
+/// would stay. Workers keep the second: sooner costs their windows a fifth of their speed.
 const SOONER: [(&str, (&str, &str)); 1] = [("cassandra-sink", ("MIMALLOC_PURGE_DELAY", "10"))];
 
 struct Ours {
