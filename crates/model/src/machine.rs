@@ -245,10 +245,10 @@ impl Machine {
     fn settle(&mut self, run: usize) {
         let of = &mut self.runs[run];
         of.tasks_left = of.tasks.iter().filter(|task| !task.state.is_final()).count();
-        let states: Vec<TaskState> = of.tasks.iter().map(|task| task.state).collect();
-        let waiting: Vec<usize> = (0..states.len()).filter(|at| states[*at] == TaskState::Waiting).collect();
+        let waiting: Vec<usize> =
+            (0..of.tasks.len()).filter(|at| of.tasks[*at].state == TaskState::Waiting).collect();
         for at in &waiting {
-            of.tasks[*at].count_anew(&states);
+            of.tasks[*at].counts = of.parents(*at);
         }
         let ended = waiting.into_iter().filter(|at| self.judge(run, *at)).map(|at| (run, at)).collect();
         self.propagate(ended);
@@ -316,13 +316,13 @@ fn has_failed(state: TaskState) -> bool {
     matches!(state, TaskState::Failed | TaskState::UpstreamFailed | TaskState::Removed)
 }
 
-impl Task {
-    /// `states` are those of all tasks of its run.
-    fn count_anew(&mut self, states: &[TaskState]) {
-        self.counts = ParentCounts { upstream: self.counts.upstream, ..ParentCounts::default() };
-        for parent in &self.shape.parents {
-            count(&mut self.counts, states[*parent]);
-        }
+impl Run {
+    /// What the parents of a task are now.
+    fn parents(&self, at: usize) -> ParentCounts {
+        let parents = &self.tasks[at].shape.parents;
+        let mut counts = ParentCounts { upstream: parents.len() as i32, ..ParentCounts::default() };
+        parents.iter().for_each(|parent| count(&mut counts, self.tasks[*parent].state));
+        counts
     }
 }
 

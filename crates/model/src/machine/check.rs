@@ -54,12 +54,8 @@ fn check_task(run: &Run, at: usize) -> Result<(), String> {
     if task.state != TaskState::Waiting {
         return Ok(());
     }
-    let states: Vec<TaskState> = run.tasks.iter().map(|task| task.state).collect();
-    let mut truth = task.clone();
-    truth.count_anew(&states);
-    ensure(truth.counts == task.counts, || {
-        format!("it counts {:?}, and its parents are {:?}", task.counts, truth.counts)
-    })
+    let truth = run.parents(at);
+    ensure(truth == task.counts, || format!("it counts {:?}, and its parents are {truth:?}", task.counts))
 }
 
 fn ensure(holds: bool, else_told: impl FnOnce() -> String) -> Result<(), String> {
