@@ -14,13 +14,15 @@ async fn fires(fleet: &Fleet, what: &str, fault: &Fired, times: usize) -> anyhow
     fleet.within(FIRES_WITHIN, &format!("{what}, {times} times"), || async { fault.count() >= times }).await
 }
 
+/// The address of a database behind a proxy.
+fn url(proxy: &Proxy, database: &str) -> String {
+    format!("postgres://{}@{}/{database}", servers::POSTGRES_USER, proxy.address())
+}
+
 /// "Did my commit happen?" PostgreSQL does it, and its answer never arrives: at the sink, and at the scheduler.
 pub async fn commits_are_not_answered(fleet: &Fleet) -> anyhow::Result<String> {
     let analytics = Proxy::start(&fleet.address("postgres"), Protocol::Postgres).await?;
     let metadata = Proxy::start(&fleet.address("postgres"), Protocol::Postgres).await?;
-    let url = |proxy: &Proxy, database: &str| {
-        format!("postgres://{}@{}/{database}", servers::POSTGRES_USER, proxy.address())
-    };
     fleet
         .restart_with(&["postgres-sink"], &[("MILLRACE_ANALYTICS_URL", &url(&analytics, "analytics"))])
         .await?;
@@ -154,7 +156,7 @@ pub async fn hints_are_never_heard(fleet: &Fleet) -> anyhow::Result<String> {
 /// A scheduler whose LISTEN this happens to.
 async fn deafened(fleet: &Fleet, proxy: &Proxy, action: Action, breaks: &str) -> anyhow::Result<Fired> {
     let deaf = proxy.rule(Rule::always(Matches::text("LISTEN"), action));
-    let url = format!("postgres://{}@{}/millrace", servers::POSTGRES_USER, proxy.address());
+    let url = url(proxy, "millrace");
     let settings: [(&str, &str); 2] = [("MILLRACE_POSTGRES_URL", &url), ("MILLRACE_TEST_BREAK", breaks)];
     fleet.restart_with(&["scheduler"], &settings).await?;
     fires(fleet, &format!("LISTEN meets {action:?}"), &deaf, 1).await?;
