@@ -95,7 +95,7 @@ impl TriggerRule {
                 p.all_done() && p.setups > 0 && p.setup_skipped >= p.setups,
                 p.all_done() && p.setups > 0 && p.setup_success == 0,
             ),
-            AllDoneMinOneSuccess => (p.skipped == p.upstream, p.all_done() && p.success == 0),
+            AllDoneMinOneSuccess => (p.skipped > 0, p.all_done() && p.success == 0),
             AllDone | Always => (false, false),
         };
         // Where both hold, a failure above counts for more in the rules that look for one, a skip in the others.

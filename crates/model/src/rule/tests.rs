@@ -22,6 +22,25 @@ fn every_case_of_the_table_is_judged_as_airflow_does() {
     }
 }
 
+/// Airflow's page says that skipped parents do not count here. Its code skips the task at the first of them, and so do its users' DAGs.
+#[test]
+fn one_skipped_parent_skips_what_waits_for_all_done_with_one_success() {
+    let (rule, parents) =
+        (TriggerRule::AllDoneMinOneSuccess, ParentCounts { upstream: 3, ..Default::default() });
+    for (success, failed, skipped, expected) in [
+        (1, 2, 0, Verdict::Run),
+        (3, 0, 0, Verdict::Run),
+        (1, 1, 0, Verdict::Wait),
+        (0, 3, 0, Verdict::UpstreamFailed),
+        (2, 0, 1, Verdict::Skipped),
+        (0, 0, 1, Verdict::Skipped),
+        (0, 2, 1, Verdict::Skipped),
+    ] {
+        let parents = ParentCounts { success, failed, skipped, ..parents };
+        assert_eq!(rule.judge(parents), expected, "{parents:?}");
+    }
+}
+
 /// No run may hang: once every parent has ended, no rule waits.
 #[test]
 fn a_rule_never_waits_when_all_parents_have_ended() {
