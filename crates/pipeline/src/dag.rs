@@ -119,30 +119,26 @@ impl Dag {
     }
 
     /// The tasks that wait for one of `tasks`, at any distance.
-    pub fn descendants(&self, tasks: &[String]) -> BTreeSet<&str> {
-        let mut found = BTreeSet::new();
-        let mut open: Vec<&str> = tasks.iter().map(String::as_str).collect();
-        while let Some(task) = open.pop() {
-            for child in self.tasks.values().filter(|child| child.after.iter().any(|parent| parent == task)) {
-                if found.insert(child.name.as_str()) {
-                    open.push(&child.name);
-                }
-            }
-        }
-        found
+    pub fn descendants<'a>(&'a self, tasks: &'a [String]) -> BTreeSet<&'a str> {
+        below(&self.children_by_parent(), tasks.iter().map(String::as_str))
     }
 
-    /// The tasks in an order in which every parent stands before its children; a task of a cycle where there is one.
-    pub fn order(&self) -> Result<Vec<&str>, &str> {
-        let mut left: BTreeMap<&str, usize> =
-            self.tasks.values().map(|task| (task.name.as_str(), task.after.len())).collect();
-        // Looked up, not searched for: a DAG may have ten thousand tasks.
+    /// Looked up, not searched for: a DAG may have ten thousand tasks.
+    pub(crate) fn children_by_parent(&self) -> BTreeMap<&str, Vec<&str>> {
         let mut children: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for task in self.tasks.values() {
             for parent in &task.after {
                 children.entry(parent).or_default().push(&task.name);
             }
         }
+        children
+    }
+
+    /// The tasks in an order in which every parent stands before its children; a task of a cycle where there is one.
+    pub fn order(&self) -> Result<Vec<&str>, &str> {
+        let mut left: BTreeMap<&str, usize> =
+            self.tasks.values().map(|task| (task.name.as_str(), task.after.len())).collect();
+        let mut children = self.children_by_parent();
         let mut order: Vec<&str> =
             left.iter().filter(|(_, parents)| **parents == 0).map(|(name, _)| *name).collect();
         let mut done = 0;
@@ -162,6 +158,14 @@ impl Dag {
             None => Ok(order),
         }
     }
+}
+
+/// What follows from tasks at any distance.
+pub(crate) fn below<'a>(
+    children: &BTreeMap<&'a str, Vec<&'a str>>,
+    from: impl IntoIterator<Item = &'a str>,
+) -> BTreeSet<&'a str> {
+    graph::reach(from, |at| children.get(at).into_iter().flatten().copied())
 }
 
 fn utc() -> String {

@@ -20,6 +20,7 @@ pub mod param;
 mod problem;
 pub mod published;
 mod schema;
+mod setups;
 mod source;
 mod stream;
 mod table;

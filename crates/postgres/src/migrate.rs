@@ -6,7 +6,7 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
 };
 
-const MIGRATIONS: [(i64, &str, &str); 12] = [
+const MIGRATIONS: [(i64, &str, &str); 14] = [
     (1, "pipelines", include_str!("../../../migrations/0001_pipelines.sql")),
     (2, "runs", include_str!("../../../migrations/0002_runs.sql")),
     (3, "jobs", include_str!("../../../migrations/0003_jobs.sql")),
@@ -19,6 +19,8 @@ const MIGRATIONS: [(i64, &str, &str); 12] = [
     (10, "months", include_str!("../../../migrations/0010_months.sql")),
     (11, "traces", include_str!("../../../migrations/0011_traces.sql")),
     (12, "about dags", include_str!("../../../migrations/0012_about_dags.sql")),
+    (13, "setups", include_str!("../../../migrations/0013_setups.sql")),
+    (14, "intervals", include_str!("../../../migrations/0014_intervals.sql")),
 ];
 
 /// Brings the schema up to date. Many processes may do it at once: an advisory lock lets one work.

@@ -1,6 +1,6 @@
 //! What people do to runs and tasks by hand. Each act is written down with who and why, in the transaction of its effect.
 
-use crate::{NewRun, Queue, Renewed, judge, make, renew, run, run::lock, tell};
+use crate::{NewRun, Queue, Renewed, judge, make, renew, run, run::lock, setups::TakenDown, tell};
 use chrono::{DateTime, Utc};
 use model::{RunState, TaskState};
 use pipeline::graph;
@@ -242,7 +242,7 @@ impl By {
     }
 }
 
-/// Clears tasks of a run that is locked: those of these names, or all. Answers how many.
+/// Clears tasks of a run that is locked: those of these names, or all; and the setups that they need again. Answers how many.
 pub(crate) async fn clear(
     connection: &mut PgConnection,
     run_id: Uuid,
@@ -262,27 +262,41 @@ async fn clear_as(
     newest: Option<&NewRun>,
     by: &By,
 ) -> Result<u64, sqlx::Error> {
-    let cleared = sqlx::query(include_str!("sql/clear.sql"))
-        .bind(run_id)
-        .bind(names)
-        .bind(only_failed)
-        .execute(&mut *connection)
-        .await?
-        .rows_affected();
-    if cleared > 0 {
+    let taken_down = TakenDown::of(connection, run_id).await?;
+    let mut cleared = clear_named(connection, run_id, names.as_deref(), only_failed).await?;
+    let beside = taken_down.beside(&cleared);
+    if !beside.is_empty() {
+        cleared.extend(clear_named(connection, run_id, Some(&beside), false).await?);
+    }
+    if !cleared.is_empty() {
         let version = match newest {
             Some(newest) => Some(renew::renew(connection, run_id, newest).await?),
             None => None,
         };
         let dag = go_on(connection, run_id, REOPEN).await?;
-        let mut detail = json!({ "tasks": names, "only_failed": only_failed, "cleared": cleared });
+        let mut detail = json!({ "tasks": names, "only_failed": only_failed, "cleared": cleared.len() });
         if let Some(version) = version {
             detail["version"] = version;
         }
         record(connection, by, "clear", On::run(&dag, run_id), detail).await?;
         tell::stop(connection, run_id).await?;
     }
-    Ok(cleared)
+    Ok(cleared.len() as u64)
+}
+
+/// Answers which tasks have been cleared.
+async fn clear_named(
+    connection: &mut PgConnection,
+    run_id: Uuid,
+    names: Option<&[String]>,
+    only_failed: bool,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(include_str!("sql/clear.sql"))
+        .bind(run_id)
+        .bind(names)
+        .bind(only_failed)
+        .fetch_all(connection)
+        .await
 }
 
 /// These tasks, and what waits for them or what they wait for, at any distance.

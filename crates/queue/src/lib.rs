@@ -28,6 +28,7 @@ mod reconcile;
 mod renew;
 mod rescue;
 mod run;
+mod setups;
 mod tell;
 mod trace;
 mod why;

@@ -153,9 +153,9 @@ impl Queue {
         statement.bind(run_id).bind(names).fetch_all(&self.pool).await
     }
 
-    /// Who waits for whom: parent, child.
+    /// Who waits for whom, as the file says it: parent, child.
     pub async fn edges(&self, run_id: Uuid) -> Result<Vec<(String, String)>, sqlx::Error> {
-        sqlx::query_as("SELECT parent, child FROM task_edge WHERE run_id = $1 ORDER BY 1, 2")
+        sqlx::query_as("SELECT parent, child FROM task_edge WHERE run_id = $1 AND NOT implied ORDER BY 1, 2")
             .bind(run_id)
             .fetch_all(&self.pool)
             .await

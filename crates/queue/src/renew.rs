@@ -50,7 +50,8 @@ impl Shape {
     fn of(newest: &NewRun) -> Self {
         let edges = newest.tasks.iter().flat_map(|task| {
             let setup = |parent: &String| task.teardown_of.contains(parent);
-            task.after.iter().map(move |parent| (parent.clone(), task.name.clone(), setup(parent)))
+            let named = task.after.iter().filter(|parent| !task.implied.contains(parent));
+            named.map(move |parent| (parent.clone(), task.name.clone(), setup(parent)))
         });
         Self {
             tasks: newest.tasks.iter().map(|task| (task.name.clone(), task.kind == "foreach")).collect(),

@@ -43,6 +43,8 @@ pub struct NewTask {
     pub kind: &'static str,
     pub rule: String,
     pub after: Vec<String>,
+    /// Those of `after` that the file does not name: setups further up.
+    pub implied: Vec<String>,
     /// The setups among `after` that decide whether this teardown runs.
     pub teardown_of: Vec<String>,
     pub pool: String,
@@ -59,7 +61,7 @@ const NO_POOL: &str = "-";
 const BACKFILL_BELOW: i32 = 1_000_000;
 
 impl NewTask {
-    fn of(task: &pipeline::Task, cause: Cause) -> Self {
+    fn of(task: &pipeline::Task, needed: Vec<String>, cause: Cause) -> Self {
         let rule = serde_json::to_value(task.trigger_rule).ok();
         // A task with items makes their rows, and looks when they have ended: that takes no slot.
         let (kind, (pool, slots)) = match task.foreach {
@@ -71,7 +73,8 @@ impl NewTask {
             name: task.name.clone(),
             kind,
             rule: rule.and_then(|rule| rule.as_str().map(str::to_owned)).unwrap_or_default(),
-            after: task.after.clone(),
+            after: task.after.iter().chain(&needed).cloned().collect(),
+            implied: needed,
             teardown_of: task.teardown.clone(),
             pool,
             slots,
@@ -141,9 +144,15 @@ impl NewRun {
             max_active_tasks: dag.settings.max_active_tasks.map(|max| max as i32),
             // A DAG whose parameters have no defaults is run by hand only, with values.
             params: param::fill(&dag.settings.params, &Map::new()).unwrap_or_default(),
-            tasks: dag.tasks.values().map(|task| NewTask::of(task, cause)).collect(),
+            tasks: tasks(dag, cause),
         }
     }
+}
+
+fn tasks(dag: &Dag, cause: Cause) -> Vec<NewTask> {
+    let setups = dag.needed_setups();
+    let needed = |task: &str| setups.get(task).into_iter().flatten().map(|name| (*name).to_owned()).collect();
+    dag.tasks.values().map(|task| NewTask::of(task, needed(&task.name), cause)).collect()
 }
 
 impl Queue {

@@ -19,6 +19,7 @@ mod map;
 mod months;
 mod notify;
 mod reconcile;
+mod setups;
 mod steps;
 mod time;
 mod timeouts;
@@ -49,6 +50,7 @@ fn run_of(shape: &str, key: &str) -> NewRun {
             kind: "noop",
             rule: rule.into(),
             after: after.split(',').filter(|p| !p.is_empty()).map(str::to_owned).collect(),
+            implied: vec![],
             teardown_of: vec![],
             pool: "default".into(),
             slots: 1,

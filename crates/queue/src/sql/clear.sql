@@ -36,3 +36,4 @@ UPDATE task t SET state = 'waiting', reason = NULL, result = NULL, ended_at = NU
     upstream = t.upstream - (SELECT count(*) FROM gone WHERE gone.map_of = t.name),
     rule_before = CASE WHEN t.name IN (SELECT name FROM anew) THEN NULL ELSE t.rule_before END
 WHERE t.run_id = $1 AND t.name IN (SELECT name FROM again)
+RETURNING t.name

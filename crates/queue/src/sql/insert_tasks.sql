@@ -5,7 +5,7 @@ WITH new AS (
     FROM jsonb_to_recordset($1) AS same (dag text, tasks_max int, tasks jsonb, runs jsonb)
     CROSS JOIN LATERAL jsonb_to_recordset(same.runs) AS run (id uuid, open boolean, skipped text)
     CROSS JOIN LATERAL jsonb_to_recordset(same.tasks) AS task (
-        name text, kind text, rule text, after jsonb, teardown_of jsonb, pool text, slots int, priority int,
+        name text, kind text, rule text, after jsonb, implied jsonb, teardown_of jsonb, pool text, slots int, priority int,
         depends_on_past boolean, expected_in float8)
 ), made AS (
     INSERT INTO task (run_id, dag, name, kind, state, ready_at, ended_at, reason, rule, upstream, setups, pool, slots, priority,
@@ -19,6 +19,6 @@ WITH new AS (
         CASE WHEN open THEN now() + expected_in * interval '1 second' END
     FROM new
 )
-INSERT INTO task_edge (run_id, parent, child, setup)
-SELECT run_id, parent, name, teardown_of @> to_jsonb(parent)
+INSERT INTO task_edge (run_id, parent, child, setup, implied)
+SELECT run_id, parent, name, teardown_of @> to_jsonb(parent), implied @> to_jsonb(parent)
 FROM new CROSS JOIN LATERAL jsonb_array_elements_text(after) AS parent

@@ -213,23 +213,6 @@ async fn a_passed_deadline_is_told_once_while_the_run_goes_on() {
 }
 
 #[tokio::test]
-async fn a_teardown_runs_after_a_failure_and_does_not_decide_how_the_run_ends() {
-    use TaskState::*;
-    let queue = queue().await;
-    let cases: [(&[&str], RunState, [TaskState; 3]); 4] = [
-        (&[], RunState::Success, [Success, Success, Success]),
-        (&["work"], RunState::Failed, [Success, Success, Failed]),
-        (&["drop"], RunState::Success, [Failed, Success, Success]),
-        (&["make"], RunState::Failed, [UpstreamFailed, Failed, UpstreamFailed]),
-    ];
-    for (bad, state, tasks) in cases {
-        let mut run = run_of("drop<make,work:all_done_setup_success make work<make", &unique("key"));
-        run.tasks[0].teardown_of = vec!["make".into()];
-        assert_eq!(play_run(&queue, &run, bad).await, (state, tasks.to_vec()), "with {bad:?} failing");
-    }
-}
-
-#[tokio::test]
 async fn a_claim_joins_tasks_by_their_keys_however_many_are_kept() {
     let queue = queue().await;
     queue.make_months(Utc::now()).await.unwrap();
