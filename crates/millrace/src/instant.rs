@@ -10,6 +10,12 @@ pub fn parse(text: &str) -> Result<DateTime<Utc>, String> {
     whole().or_else(short).or_else(day).ok_or_else(|| "write an instant such as 2026-03-01T02:30:00Z".into())
 }
 
+/// Reads `FROM/TO`, or an instant, which begins and ends with itself.
+pub fn interval(text: &str) -> Result<(DateTime<Utc>, DateTime<Utc>), String> {
+    let (from, to) = text.split_once('/').unwrap_or((text, text));
+    Ok((parse(from)?, parse(to)?))
+}
+
 /// RFC 3339 in UTC, with as many digits as it needs.
 pub fn show(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::AutoSi, true)

@@ -18,6 +18,8 @@ pub struct DagRow {
     pub first_at: DateTime<Utc>,
     /// The logical time of the newest scheduled run.
     pub last_logical: Option<DateTime<Utc>>,
+    /// Where the interval of that run ends.
+    pub last_end: Option<DateTime<Utc>>,
     /// When to look whether it is due.
     pub next_at: Option<DateTime<Utc>>,
     /// When a pause ended for the last time.
@@ -33,6 +35,7 @@ impl<'r> FromRow<'r, PgRow> for DagRow {
             paused: row.try_get("paused")?,
             first_at: row.try_get("first_at")?,
             last_logical: row.try_get("last_logical")?,
+            last_end: row.try_get("last_end")?,
             next_at: row.try_get("next_at")?,
             unpaused_at: row.try_get("unpaused_at")?,
         })
@@ -157,10 +160,16 @@ async fn move_on(
     guards: Guards,
     fired: &[Fired<'_>],
 ) -> Result<BTreeSet<String>, sqlx::Error> {
-    let last = |fired: &Fired| fired.runs.iter().map(|run| run.logical_at).max().or(fired.dag.last_logical);
+    let last = |fired: &Fired| {
+        let newest = fired.runs.iter().max_by_key(|run| run.logical_at);
+        let end = |run: &NewRun| (Some(run.logical_at), run.interval.map(|(_, end)| end));
+        newest.map_or((fired.dag.last_logical, fired.dag.last_end), end)
+    };
+    let (last, end): (Vec<_>, Vec<_>) = fired.iter().map(last).unzip();
     let rows = sqlx::query(include_str!("sql/move_on.sql"))
         .bind(fired.iter().map(|fired| &*fired.dag.name).collect::<Vec<_>>())
-        .bind(fired.iter().map(last).collect::<Vec<_>>())
+        .bind(last)
+        .bind(end)
         .bind(fired.iter().map(|fired| fired.next_at).collect::<Vec<_>>())
         .bind(fired.iter().map(|fired| fired.dag.next_at).collect::<Vec<_>>())
         .bind(guards.lack(Break::NoRunKey))

@@ -29,14 +29,15 @@ pub enum OnUnpause {
     Latest,
 }
 
-/// Whether a DAG that was just published, and has no history, waits for its next time. In a file: `true`, `false` or `"10m"`.
+/// Whether a DAG that was just published, and has neither history nor `start`, waits for its next time. In a file: `true`, `false` or
+/// `"10m"`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RunImmediately {
     #[default]
     No,
-    /// It runs once, now.
+    /// It runs now, for the newest of its times, however long ago that was. Airflow's `run_immediately=True`.
     Now,
-    /// It runs for the time that has just passed, if that is not longer ago. Only where there is no `start`.
+    /// It runs now, for the newest of its times, if that is not longer ago.
     Within(Duration),
 }
 

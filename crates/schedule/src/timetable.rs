@@ -25,8 +25,8 @@ pub struct Timetable {
 pub struct History {
     /// When it was first published.
     pub first_at: DateTime<Utc>,
-    /// The logical time of its newest scheduled run.
-    pub last: Option<DateTime<Utc>>,
+    /// From where to where its newest scheduled run is; an instant begins and ends with itself.
+    pub last: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// When a pause ended for the last time.
     pub unpaused_at: Option<DateTime<Utc>>,
 }
@@ -60,8 +60,7 @@ const ON_TIME: TimeDelta = TimeDelta::seconds(30);
 impl Timetable {
     /// Finds what is due at `now`.
     pub fn due(&self, history: &History, now: DateTime<Utc>) -> Due {
-        let before_start = self.start.unwrap_or(history.first_at) - TimeDelta::milliseconds(1);
-        let mut floor = history.last.map_or(before_start, |last| last.max(before_start));
+        let mut floor = self.floor(history);
         let mut times: Vec<DateTime<Utc>> = self.just_passed(history).into_iter().collect();
         if let (Some(policy), Some(unpaused_at)) = (self.on_unpause, history.unpaused_at) {
             let paused_until = self.over_at(unpaused_at).map_or(floor, |until| until.max(floor));
@@ -77,8 +76,9 @@ impl Timetable {
         times.sort_unstable();
         times.dedup();
         let mut runs: Vec<Planned> = times.iter().filter_map(|at| self.planned(*at, now)).collect();
-        if runs.is_empty() && history.last.is_none() && self.run_immediately == RunImmediately::Now {
-            runs.push(self.at_once(history.first_at));
+        let is_fresh = history.last.is_none() && self.start.is_none();
+        if runs.is_empty() && is_fresh && self.run_immediately == RunImmediately::Now {
+            runs.push(self.newest(history.first_at));
         }
         let next = seen.and_then(|seen| self.calendar.next(seen)).and_then(|at| self.planned(at, now));
         Due { runs, next }
@@ -101,6 +101,16 @@ impl Timetable {
     pub fn interval_before(&self, at: DateTime<Utc>) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
         let end = self.calendar.previous(at + TimeDelta::nanoseconds(1)).filter(|_| self.interval)?;
         Some((self.calendar.previous(end)?, end))
+    }
+
+    /// Only later logical times are run.
+    fn floor(&self, history: &History) -> DateTime<Utc> {
+        let before = |at: DateTime<Utc>| at - TimeDelta::milliseconds(1);
+        let from_start = before(self.start.unwrap_or(history.first_at));
+        let Some((last, end)) = history.last else { return from_start };
+        // Where the schedule was another one, the newest run may be for more than an interval of now.
+        let covered = self.calendar.previous(end + TimeDelta::nanoseconds(1)).filter(|_| self.interval);
+        covered.map_or(last, |end| last.max(before(end))).max(from_start)
     }
 
     /// The last logical time whose run may have fired by `at`, or a later time that is none.
@@ -136,7 +146,11 @@ impl Timetable {
         if self.interval { self.calendar.previous(fired_at) } else { Some(fired_at) }
     }
 
-    fn at_once(&self, at: DateTime<Utc>) -> Planned {
-        Planned { logical_at: at, interval: self.interval_before(at), fires_at: at, stale: false }
+    /// The run that `run_immediately = true` finds, however long ago it was due. Where nothing has been due yet, it is for `at`.
+    fn newest(&self, at: DateTime<Utc>) -> Planned {
+        let interval = self.interval_before(at);
+        let instant = || self.calendar.previous(at + TimeDelta::nanoseconds(1)).unwrap_or(at);
+        let (logical_at, fires_at) = interval.unwrap_or_else(|| (instant(), instant()));
+        Planned { logical_at, interval, fires_at, stale: false }
     }
 }

@@ -102,7 +102,8 @@ const UNREADABLE: TimeDelta = TimeDelta::seconds(1);
 
 /// The runs of a DAG that are due, and when to look again. Pure.
 pub fn plan(row: &DagRow, dag: &Dag, now: DateTime<Utc>) -> (Vec<NewRun>, Option<DateTime<Utc>>) {
-    let history = History { first_at: row.first_at, last: row.last_logical, unpaused_at: row.unpaused_at };
+    let last = row.last_logical.map(|last| (last, row.last_end.unwrap_or(last)));
+    let history = History { first_at: row.first_at, last, unpaused_at: row.unpaused_at };
     // A DAG is published only if its schedule can be read.
     let due = dag.settings.timetable(None).map(|timetable| timetable.due(&history, now));
     let Due { runs, next } = due.unwrap_or(Due { runs: vec![], next: None });

@@ -97,9 +97,9 @@ pub struct DagNextArgs {
     /// The moment at which is looked; now where absent
     #[arg(long, value_name = "T", value_parser = instant::parse)]
     pub now: Option<DateTime<Utc>>,
-    /// Logical time of the newest run; none where absent
-    #[arg(long, value_name = "T", value_parser = instant::parse)]
-    pub last: Option<DateTime<Utc>>,
+    /// Logical time of the newest run, or its interval as FROM/TO; none where absent
+    #[arg(long, value_name = "T", value_parser = instant::interval)]
+    pub last: Option<(DateTime<Utc>, DateTime<Utc>)>,
     /// Nothing runs before, and intervals are counted from it; where absent `start` of the file, else --last, else --now
     #[arg(long, value_name = "T", value_parser = instant::parse)]
     pub start: Option<DateTime<Utc>>,

@@ -31,7 +31,8 @@ fn planned(dag: &pipeline::Dag, args: &DagNextArgs) -> Result<Vec<Planned>, Fail
     let timetable = dag.settings.timetable(args.start);
     let timetable = timetable.map_err(|cause| Failure::WrongInput(cause.to_string()))?;
     // Without --last the DAG is published this moment.
-    let history = History { first_at: args.last.unwrap_or(now), last: args.last, unpaused_at: None };
+    let first_at = args.last.map_or(now, |(begin, _)| begin);
+    let history = History { first_at, last: args.last, unpaused_at: None };
     let due = timetable.due(&history, now);
     // What is due now fires now. A backlog is made in parts: what is left of it fires as soon as it is looked at again.
     let at_the_earliest = |run: Planned| Planned { fires_at: run.fires_at.max(now), ..run };

@@ -62,9 +62,10 @@ impl Case {
 
     /// The first run that is made at `now`, or else the next one.
     fn first(&self, catchup: Catchup) -> Option<Planned> {
-        let last = self.last.as_deref().map(|text| times(text)[0]);
-        let now = self.now.as_deref().or(self.start.as_deref()).map(at).or(last).unwrap();
-        let history = History { first_at: last.unwrap_or(now), last, unpaused_at: None };
+        let last = self.last.as_deref().map(times).map(|times| (times[0], times[times.len() - 1]));
+        let begin = last.map(|(begin, _)| begin);
+        let now = self.now.as_deref().or(self.start.as_deref()).map(at).or(begin).unwrap();
+        let history = History { first_at: begin.unwrap_or(now), last, unpaused_at: None };
         let due = self.timetable(catchup).due(&history, now);
         due.runs.into_iter().chain(due.next).next()
     }
@@ -106,8 +107,11 @@ fn after_three_missed_hours_only_the_latest_runs() {
         last: Some("2025-01-01T09:00Z".into()),
         ..row
     };
-    let history =
-        History { first_at: at("2025-01-01"), last: Some(at("2025-01-01T09:00Z")), unpaused_at: None };
+    let history = History {
+        first_at: at("2025-01-01"),
+        last: Some((at("2025-01-01T09:00Z"), at("2025-01-01T09:00Z"))),
+        unpaused_at: None,
+    };
     let due = case.timetable(Catchup::Latest).due(&history, at("2025-01-01T12:00Z"));
     let logical = |runs: &[Planned]| runs.iter().map(|run| run.logical_at).collect::<Vec<_>>();
     assert_eq!(logical(&due.runs), [at("2025-01-01T12:00Z")], "{}", case.expect);

@@ -1,7 +1,7 @@
 //! What is made of times that passed while nobody looked.
 
 use super::at;
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use schedule::{
     Calendar, Catchup, Due, History, OnUnpause, Overlap, Planned, RUNS_MAX, RunImmediately, Schedule,
     Timetable,
@@ -31,8 +31,13 @@ fn days(due: &Due) -> (Vec<u32>, u32) {
     (due.runs.iter().map(day).collect(), due.next.as_ref().map_or(0, day))
 }
 
+/// A run that was for an instant.
+fn instant(text: &str) -> (DateTime<Utc>, DateTime<Utc>) {
+    (at(text), at(text))
+}
+
 fn history(first_at: &str, last: Option<&str>, unpaused_at: Option<&str>) -> History {
-    History { first_at: at(first_at), last: last.map(at), unpaused_at: unpaused_at.map(at) }
+    History { first_at: at(first_at), last: last.map(instant), unpaused_at: unpaused_at.map(at) }
 }
 
 #[test]
@@ -94,7 +99,7 @@ fn after_a_pause_on_unpause_decides_and_then_catchup_again() {
         assert_eq!(days(&table.due(&history, soon)), (at_once, 6), "{catchup:?} {on_unpause:?} at once");
         assert_eq!(days(&table.due(&history, late)), (later, 9), "{catchup:?} {on_unpause:?} later");
     }
-    let ran = History { last: Some(at("2021-09-05T16:30Z")), ..history };
+    let ran = History { last: Some(instant("2021-09-05T16:30Z")), ..history };
     let again = after(Catchup::None, Some(OnUnpause::Latest)).due(&ran, soon);
     assert_eq!(days(&again), (vec![], 6), "the latest of a pause runs once");
 }
@@ -142,7 +147,9 @@ fn a_dag_without_history_may_run_immediately() {
         ("2021-09-07T16:30Z", within, None, Some("2021-09-07T16:30Z")),
         ("2021-09-07T16:41Z", within, None, None),
         ("2021-09-07T16:35Z", within, Some("2021-09-07T16:34Z"), None),
-        ("2021-09-07T16:35Z", RunImmediately::Now, None, Some("2021-09-07T16:35Z")),
+        ("2021-09-07T16:35Z", RunImmediately::Now, None, Some("2021-09-07T16:30Z")),
+        ("2021-09-07T16:29Z", RunImmediately::Now, None, Some("2021-09-06T16:30Z")),
+        ("2021-09-07T16:35Z", RunImmediately::Now, Some("2021-09-07T16:34Z"), None),
         ("2021-09-07T16:35Z", RunImmediately::No, None, None),
     ] {
         let table = Timetable { run_immediately, start: start.map(at), ..daily(Catchup::None) };
@@ -153,6 +160,51 @@ fn a_dag_without_history_may_run_immediately() {
 }
 
 #[test]
+fn after_an_edit_of_the_schedule_what_was_covered_is_not_covered_again() {
+    let of = |expression, interval| Timetable {
+        calendar: Calendar::new(&Schedule::of_cron(&[expression]), "UTC", Overlap::First, None).unwrap(),
+        interval,
+        ..daily(Catchup::All)
+    };
+    let first = |table: &Timetable, last: (&str, &str)| {
+        let last = (at(last.0), at(last.1));
+        let history = History { first_at: last.0, last: Some(last), unpaused_at: None };
+        table.due(&history, at("2021-09-08")).runs[0].logical_at
+    };
+    let day = ("2021-09-04", "2021-09-05");
+    for (table, last, expected) in [
+        (of("@daily", true), day, "2021-09-05"),
+        (of("@hourly", true), day, "2021-09-05"),
+        (of("30 16 * * *", true), day, "2021-09-04T16:30Z"),
+        (of("@daily", true), ("2021-09-05T23:00Z", "2021-09-06"), "2021-09-06"),
+        (of("@daily", true), ("2021-09-05T17:00Z", "2021-09-05T17:00Z"), "2021-09-06"),
+        // An instant covers nothing but itself.
+        (of("@hourly", false), day, "2021-09-04T01:00Z"),
+    ] {
+        assert_eq!(first(&table, last), at(expected), "{last:?}");
+    }
+}
+
+#[test]
+fn a_run_immediately_is_never_too_old_and_is_for_now_where_nothing_was_due_yet() {
+    let now = RunImmediately::Now;
+    let stale_after = Some(Duration::from_secs(60));
+    let daily = Timetable { run_immediately: now, stale_after, ..daily(Catchup::None) };
+    let history = history("2021-09-10T12:00Z", None, None);
+    let point = at("2021-09-09T16:30Z");
+    let run = Planned { logical_at: point, interval: None, fires_at: point, stale: false };
+    assert_eq!(daily.due(&history, history.first_at).runs, [run]);
+    let begin = at("2021-09-08T16:30Z");
+    let of_interval = Planned { logical_at: begin, interval: Some((begin, point)), ..run };
+    let intervals = Timetable { interval: true, ..daily.clone() };
+    assert_eq!(intervals.due(&history, history.first_at).runs, [of_interval]);
+    let dates = Schedule { dates: vec!["2021-12-24".into()], ..Schedule::default() };
+    let ahead = Timetable { calendar: Calendar::new(&dates, "UTC", Overlap::First, None).unwrap(), ..daily };
+    let moment = Planned { logical_at: history.first_at, fires_at: history.first_at, ..run };
+    assert_eq!(ahead.due(&history, history.first_at).runs, [moment]);
+}
+
+#[test]
 fn a_backlog_is_made_in_parts_that_follow_at_once() {
     let calendar = Calendar::new(&Schedule::of_cron(&["* * * * *"]), "UTC", Overlap::First, None).unwrap();
     for (catchup, first) in [(Catchup::All, "2025-01-01T00:01Z"), (max(250), "2025-01-01T19:51Z")] {
@@ -160,7 +212,8 @@ fn a_backlog_is_made_in_parts_that_follow_at_once() {
         let (mut last, now) = (at("2025-01-01T00:00Z"), at("2025-01-02T00:00Z"));
         let mut made = vec![];
         loop {
-            let due = table.due(&History { first_at: last, last: Some(last), unpaused_at: None }, now);
+            let due =
+                table.due(&History { first_at: last, last: Some((last, last)), unpaused_at: None }, now);
             made.extend(due.runs.iter().map(|run| run.logical_at));
             assert!(due.runs.len() <= RUNS_MAX);
             last = *made.last().unwrap();

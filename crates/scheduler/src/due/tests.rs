@@ -25,6 +25,7 @@ fn row(last: Option<&str>) -> DagRow {
         paused: false,
         first_at: at("10:00:20"),
         last_logical: last.map(at),
+        last_end: None,
         next_at: Some(at("10:00:20")),
         unpaused_at: None,
     }
@@ -38,10 +39,10 @@ fn times(runs: &[NewRun]) -> Vec<DateTime<Utc>> {
 fn a_dag_may_run_once_right_after_it_is_first_published() {
     let dag = dag("schedule = \"* * * * *\"\nrun_immediately = true");
     let (runs, next) = plan(&row(None), &dag, at("10:00:20"));
-    assert_eq!((times(&runs), next), (vec![at("10:00:20")], Some(at("10:01:00"))));
-    let (runs, next) = plan(&row(Some("10:00:20")), &dag, at("10:00:59"));
+    assert_eq!((times(&runs), next), (vec![at("10:00:00")], Some(at("10:01:00"))));
+    let (runs, next) = plan(&row(Some("10:00:00")), &dag, at("10:00:59"));
     assert_eq!((times(&runs), next), (vec![], Some(at("10:01:00"))));
-    let (runs, next) = plan(&row(Some("10:00:20")), &dag, at("10:01:00"));
+    let (runs, next) = plan(&row(Some("10:00:00")), &dag, at("10:01:00"));
     assert_eq!((times(&runs), next), (vec![at("10:01:00")], Some(at("10:02:00"))));
     assert_eq!(runs[0].key, "schedule:d:2024-03-01T10:01:00Z");
 }

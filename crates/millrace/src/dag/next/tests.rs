@@ -11,8 +11,9 @@ fn check(settings: &str, asked: &str, expected: &[&str]) {
         .map(|(name, text)| (name.into(), text));
     let bundle = Bundle { name: "it".into(), files: files.into() };
     let dag = Pipeline::parse(&bundle).unwrap().dags.remove("it").unwrap();
-    let mut times = asked.split(' ').map(|text| (text != "-").then(|| instant::parse(text).unwrap()));
+    let mut times = asked.split(' ').map(|text| (text != "-").then(|| instant::interval(text).unwrap()));
     let [now, last, start] = [(); 3].map(|()| times.next().flatten());
+    let [now, start] = [now, start].map(|time| time.map(|(at, _)| at));
     let args = DagNextArgs { name: "it".into(), now, last, start, json: false };
     let lines: Vec<String> = planned(&dag, &args).unwrap().iter().map(line).collect();
     // Dates of 2021 at 16:30, where nothing else is said.
@@ -43,8 +44,7 @@ fn missed_times_are_made_now_as_the_catchup_says_and_the_next_one_follows() {
     check(&daily(""), "2021-09-10T00:00Z", &[next]);
     check(&daily(""), "2021-09-10T00:00Z - 2021-09-01", &[&ninth, next]);
     check(&daily("start = \"2021-09-12T00:00:00Z\""), "2021-09-10", &["09-12 09-12 09-12"]);
-    let at_once = "2021-09-10T00:00 2021-09-10T00:00 2021-09-10T00:00";
-    check(&daily("run_immediately = true"), "2021-09-10", &[at_once, next]);
+    check(&daily("run_immediately = true"), "2021-09-10", &[&ninth, next]);
     let told = format!("{ninth} not started: older than stale_after");
     check(&daily("stale_after = \"1h\""), now, &[&told, next]);
 }
@@ -54,6 +54,8 @@ fn a_run_for_an_interval_is_told_with_its_end_and_fires_there() {
     let daily = "schedule = \"30 16 * * *\"\ninterval = true";
     check(daily, "2021-09-07 - 2021-09-06", &["09-06 09-07 09-07"]);
     check(daily, "2021-09-10 2021-09-06T16:30Z", &["09-08 09-09 2021-09-10T00:00", "09-09 09-10 09-10"]);
+    // The newest run was for two days.
+    check(daily, "2021-09-10 2021-09-07T16:30Z/2021-09-09T16:30Z", &["09-09 09-10 09-10"]);
 }
 
 #[test]
