@@ -31,6 +31,8 @@ pub async fn run(addresses: &Addresses, args: &SqlArgs) -> Result<(), Failure> {
         let headers: Vec<String> = first.keys().cloned().collect();
         let cells = |row: &Map<String, Value>| row.values().map(|value| table::cell(value, "null")).collect();
         output::line(table::plain(headers, rows.iter().map(cells).collect()));
+    } else {
+        eprintln!("millrace: no rows");
     }
     Ok(())
 }
