@@ -96,3 +96,29 @@ async fn an_edge_that_no_file_names_is_shown_to_nobody_and_fits_a_version_that_h
     let renewed = queue.clear_with(id, &named("last"), &run(), &by()).await.unwrap();
     assert_eq!(renewed, Renewed::Cleared(3));
 }
+
+#[test]
+fn a_run_of_a_file_waits_for_the_setups_that_its_tasks_need() {
+    let task = |name: &str, more: &str| format!("[tasks.{name}]\nkind = \"noop\"\n{more}\n");
+    let dag = [
+        task("make", "setup = true"),
+        task("first", "after = [\"make\"]"),
+        task("last", "after = [\"first\"]"),
+        task("drop", "after = [\"last\"]\nteardown = [\"make\"]"),
+    ];
+    let files = [("pipeline.toml".to_owned(), String::new()), ("dags/d.toml".to_owned(), dag.concat())];
+    let bundle = pipeline::Bundle { name: "p".into(), files: files.into() };
+    let dag = pipeline::Pipeline::parse(&bundle).unwrap().dags.remove("d").unwrap();
+    let run = NewRun::of(&dag, "p", "h", unique("key"), Utc::now(), Cause::Manual);
+    let of = |task: &NewTask| {
+        format!(
+            "{}<{} {} {}",
+            task.name,
+            task.after.join(","),
+            task.implied.join(","),
+            task.teardown_of.join(",")
+        )
+    };
+    let found: Vec<String> = run.tasks.iter().map(of).collect();
+    assert_eq!(found, ["drop<last,make  make", "first<make  ", "last<first,make make ", "make<  "]);
+}
