@@ -153,7 +153,7 @@ impl Cluster {
         .await?;
         let mut committed: BTreeMap<String, Offsets> = BTreeMap::new();
         for found in answer.groups {
-            check(&format!("the offsets of group {group}"), found.error_code)?;
+            check_group(group, "the offsets", found.error_code)?;
             for topic in found.topics {
                 let offsets = committed.entry(topic.name.to_string()).or_default();
                 for partition in topic.partitions.iter().filter(|p| p.committed_offset >= 0) {
@@ -201,7 +201,7 @@ impl Cluster {
             .into_iter()
             .next()
             .ok_or_else(|| refused("a group's coordinator", "no answer"))?;
-        check(&format!("the coordinator of group {group}"), found.error_code)?;
+        check_group(group, "the coordinator", found.error_code)?;
         Ok(format!("{}:{}", found.host, found.port))
     }
 
@@ -306,6 +306,17 @@ pub(crate) fn check(what: &str, code: i16) -> Result<(), KafkaError> {
     match ResponseError::try_from_code(code) {
         None => Ok(()),
         Some(cause) => Err(refused(what, &cause.to_string())),
+    }
+}
+
+/// The same of an answer about a group. Who coordinates it may be about to change.
+pub(crate) fn check_group(group: &str, what: &str, code: i16) -> Result<(), KafkaError> {
+    use ResponseError::{CoordinatorLoadInProgress, CoordinatorNotAvailable, NotCoordinator};
+    match ResponseError::try_from_code(code) {
+        Some(cause @ (CoordinatorLoadInProgress | CoordinatorNotAvailable | NotCoordinator)) => {
+            Err(KafkaError::NoCoordinator { group: group.to_owned(), cause: cause.to_string() })
+        }
+        _ => check(&format!("{what} of group {group}"), code),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Keeping a group's offsets, without librdkafka's threads and buffers.
 
-use crate::{Cluster, KafkaError, cluster::check, connection::Connection};
+use crate::{Cluster, KafkaError, cluster::check_group, connection::Connection};
 use kafka_protocol::{
     messages::{
         GroupId, OffsetCommitRequest, TopicName,
@@ -8,6 +8,7 @@ use kafka_protocol::{
     },
     protocol::StrBytes,
 };
+use std::time::Duration;
 use tokio::sync::Mutex;
 use wire::passed::Offsets;
 
@@ -28,7 +29,7 @@ impl Committer {
         Self { cluster: cluster.clone(), group, topic, coordinator: Mutex::new(None) }
     }
 
-    /// Keeps offsets ("next to read"), and waits for the broker's answer. A coordinator that has gone meanwhile is looked for once.
+    /// Keeps offsets ("next to read"), and waits for the broker's answer. A coordinator that has gone meanwhile is looked for.
     pub async fn commit(&self, next: &Offsets) -> Result<(), KafkaError> {
         let request = self.request(next);
         let mut kept = self.coordinator.lock().await;
@@ -38,9 +39,14 @@ impl Committer {
             *kept = Some(connection);
             return Ok(());
         }
-        let address = self.cluster.coordinator(&self.group).await?;
-        *kept = Some(self.ask(Connection::open(&address).await?, &request).await?);
+        let request = &request;
+        *kept = Some(until_coordinated(LOOK_AGAIN, move || self.ask_coordinator(request)).await?);
         Ok(())
+    }
+
+    async fn ask_coordinator(&self, request: &OffsetCommitRequest) -> Result<Connection, KafkaError> {
+        let address = self.cluster.coordinator(&self.group).await?;
+        self.ask(Connection::open(&address).await?, request).await
     }
 
     /// Gives the connection back where it may be used again.
@@ -51,7 +57,7 @@ impl Committer {
     ) -> Result<Connection, KafkaError> {
         let answer = connection.ask(VERSION, request).await?;
         for partition in answer.topics.into_iter().flat_map(|topic| topic.partitions) {
-            check(&format!("the offsets of group {}", self.group), partition.error_code)?;
+            check_group(&self.group, "the offsets", partition.error_code)?;
         }
         Ok(connection)
     }
@@ -68,5 +74,52 @@ impl Committer {
         OffsetCommitRequest::default()
             .with_group_id(GroupId(StrBytes::from_string(self.group.clone())))
             .with_topics(vec![topic])
+    }
+}
+
+/// A broker makes the topic of offsets when the first group asks for it, and reads it after a start: a second or two.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+const LOOKS_MAX: u32 = 20;
+
+/// Asks again for as long as there is no coordinator, [`LOOKS_MAX`] times at most.
+async fn until_coordinated<T, A: Future<Output = Result<T, KafkaError>>>(
+    pause: Duration,
+    ask: impl Fn() -> A,
+) -> Result<T, KafkaError> {
+    for _ in 1..LOOKS_MAX {
+        match ask().await {
+            Err(KafkaError::NoCoordinator { .. }) => tokio::time::sleep(pause).await,
+            answer => return answer,
+        }
+    }
+    ask().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    fn no_coordinator() -> KafkaError {
+        KafkaError::NoCoordinator { group: "g".into(), cause: "CoordinatorNotAvailable".into() }
+    }
+
+    /// Asks a broker that says `wrong` so many times before it takes the offsets. Answers whether it did, and how often it was asked.
+    async fn asked(wrong: fn() -> KafkaError, times: u32) -> (bool, u32) {
+        let count = Cell::new(0);
+        let ask = || {
+            count.set(count.get() + 1);
+            std::future::ready(if count.get() > times { Ok(()) } else { Err(wrong()) })
+        };
+        (until_coordinated(Duration::ZERO, ask).await.is_ok(), count.get())
+    }
+
+    #[tokio::test]
+    async fn a_coordinator_that_is_not_there_yet_is_waited_for_and_nothing_else_is() {
+        let no_topic = || KafkaError::NoTopic { topic: "t".into() };
+        assert_eq!(asked(no_coordinator, 0).await, (true, 1));
+        assert_eq!(asked(no_coordinator, 3).await, (true, 4));
+        assert_eq!(asked(no_coordinator, u32::MAX).await, (false, LOOKS_MAX));
+        assert_eq!(asked(no_topic, 1).await, (false, 1));
     }
 }

@@ -59,6 +59,10 @@ pub enum KafkaError {
     Unreachable { bootstrap: String, cause: String },
     #[error("Kafka refused {what}: {cause}")]
     Refused { what: String, cause: String },
+    #[error(
+        "Kafka has no coordinator for group {group} yet: {cause}. It has one soon after a broker's start"
+    )]
+    NoCoordinator { group: String, cause: String },
     #[error("topic {topic} does not exist")]
     NoTopic { topic: String },
     #[error(
@@ -71,10 +75,10 @@ pub enum KafkaError {
 /// One question to a broker takes no longer.
 pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(10);
 
-/// What all clients share.
 /// The largest record that we send. A broker takes 1 MiB where a topic says nothing; only topics of dead letters say more.
 const RECORD_BYTES_MAX: usize = 2 << 20;
 
+/// What all clients share.
 fn client(bootstrap: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config

@@ -165,7 +165,7 @@ async fn reads(job: &Job<'_>, streaming: &pipeline::Job, stream: &str) -> Result
     }
     match job.outside.cluster.committed(&streaming.group()).await {
         Ok(topics) => Ok(topics.is_empty() || topics.contains_key(stream)),
-        Err(KafkaError::Refused { .. }) => Ok(true),
+        Err(KafkaError::Refused { .. } | KafkaError::NoCoordinator { .. }) => Ok(true),
         Err(cause) => Err(cause.to_string()),
     }
 }
@@ -179,7 +179,7 @@ pub(super) async fn committed(job: &Job<'_>, group: &str, topic: &str) -> Result
     match job.outside.cluster.committed(group).await {
         Ok(mut topics) => Ok(topics.remove(topic).unwrap_or_default()),
         // The group is made by its first commit.
-        Err(KafkaError::Refused { .. }) => Ok(Offsets::default()),
+        Err(KafkaError::Refused { .. } | KafkaError::NoCoordinator { .. }) => Ok(Offsets::default()),
         Err(cause) => Err(cause.to_string()),
     }
 }
