@@ -4,9 +4,9 @@ use crate::{
     Context, Store, Table, Target, Turns,
     decode::Decoder,
     feed::{Fed, Feed, Source},
-    progress::Progress,
+    progress::{Progress, Telling},
     status::Status,
-    writer::{Done, Writer, answered},
+    writer::{Writer, answered},
 };
 use futures::{
     FutureExt, StreamExt,
@@ -23,9 +23,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 /// Drives a table until it is stopped. What fails is tried again for ever; the reason is visible meanwhile.
 pub async fn drive<S: Store>(context: Context<S>, target: Target, stop: CancellationToken) {
     let mut status = Status::new(&context, &target);
-    let mut failed = 0;
+    let (mut failed, mut untold) = (0, None);
     while !stop.is_cancelled() {
-        let Some(cause) = go_on(&context, &target, &mut status, &stop).await else { return };
+        let Some(cause) = go_on(&context, &target, &mut status, &mut untold, &stop).await else { return };
         failed += 1;
         status.problem(&cause).await;
         let pause = PAUSE.pause(failed, rand::random_range(0.0..1.0));
@@ -35,14 +35,16 @@ pub async fn drive<S: Store>(context: Context<S>, target: Target, stop: Cancella
 
 const PAUSE: Retry = Retry::new(u32::MAX, Duration::from_millis(200), Duration::from_secs(5));
 
-/// Goes on from the last commit until it is stopped, or something fails. The answer is what failed.
+/// Goes on from the last commit until it is stopped, or something fails. The answer is what failed; what was written before it and
+/// could not be told is in `untold`.
 async fn go_on<S: Store>(
     context: &Context<S>,
     target: &Target,
     status: &mut Status,
+    untold: &mut Option<Telling>,
     stop: &CancellationToken,
 ) -> Option<String> {
-    let started = stop.run_until_cancelled(Drive::start(context, target)).await?;
+    let started = stop.run_until_cancelled(Drive::start(context, target, untold)).await?;
     let mut drive = match started {
         Ok(drive) => drive,
         Err(cause) => return Some(cause),
@@ -52,6 +54,7 @@ async fn go_on<S: Store>(
     if let Ok(Err(cause)) = timeout(TELL_MAX, drive.tell_rest(status)).await {
         tracing::info!(table = target.table.name, "its last place was not kept: {cause}");
     }
+    *untold = drive.written.telling().cloned();
     ended.map(|Err(cause)| cause)
 }
 
@@ -68,7 +71,11 @@ struct Drive<'a, S: Store> {
 const IN_HAND_MAX: usize = 2;
 
 impl<'a, S: Store> Drive<'a, S> {
-    async fn start(context: &'a Context<S>, target: &'a Target) -> Result<Self, String> {
+    async fn start(
+        context: &'a Context<S>,
+        target: &'a Target,
+        untold: &mut Option<Telling>,
+    ) -> Result<Self, String> {
         let table = answered(context.store.open(target)).await.map_err(|cause| cause.to_string())?;
         let table = Arc::new(table);
         let topic = context.cluster.topic(&target.stream.name).await.map_err(|cause| match cause {
@@ -92,7 +99,7 @@ impl<'a, S: Store> Drive<'a, S> {
         };
         let feed = Feed::start(source, places.clone()).await.map_err(|cause| cause.to_string())?;
         let writer = Writer { context, target, table, life, turns: Turns::default() };
-        Ok(Self { writer, feed, written: Progress::from(places.unwrap_or_default()) })
+        Ok(Self { writer, feed, written: Progress::from(places.unwrap_or_default(), untold.take()) })
     }
 
     /// Writes what comes until something fails. What was written meanwhile is told beside it.
@@ -101,13 +108,14 @@ impl<'a, S: Store> Drive<'a, S> {
         // Its answers come in the order of the batches: what is done has nothing before it that is not.
         let mut writing = FuturesOrdered::new();
         let mut telling = pin!(Fuse::terminated());
-        loop {
+        let cause = loop {
             let tell_at = written.to_be_told_at().filter(|_| telling.is_terminated());
             tokio::select! {
                 fed = fed.recv(), if writing.len() < IN_HAND_MAX => {
-                    let batch = match fed.ok_or("the reader has ended")? {
-                        Fed::Batch(batch) => batch,
-                        Fed::Ended(cause) => return Err(cause),
+                    let batch = match fed {
+                        Some(Fed::Batch(batch)) => batch,
+                        Some(Fed::Ended(cause)) => break cause,
+                        None => break "the reader has ended".to_owned(),
                     };
                     if writer.context.guards.lack(Break::CommitBeforeWrite) {
                         // Who tells holds the connection, and would not go on while this waits for it.
@@ -120,9 +128,7 @@ impl<'a, S: Store> Drive<'a, S> {
                     writing.push_back(writer.write(batch));
                 }
                 Some(done) = writing.next() => {
-                    let Done { next, rows, dead } = done?;
-                    status.count(rows, dead);
-                    written.add(&next, rows, dead);
+                    written.add(&status.count(done?));
                 }
                 () = due(tell_at) => {
                     written.hand_over();
@@ -130,12 +136,17 @@ impl<'a, S: Store> Drive<'a, S> {
                         telling.set(writer.tell(group, told.clone(), status).fuse());
                     }
                 }
-                told = telling.as_mut(), if !telling.is_terminated() => {
-                    told?;
-                    written.told();
+                told = telling.as_mut(), if !telling.is_terminated() => match told {
+                    Ok(()) => written.told(),
+                    Err(cause) => break cause,
                 }
             }
+        };
+        // What is in hand becomes durable all the same, and is counted then.
+        while let Some(Ok(done)) = writing.next().await {
+            written.add(&status.count(done));
         }
+        Err(cause)
     }
 
     /// What was written is told, or it would be read and counted again. If that fails too, so it is. Without that guard it does what a
@@ -146,9 +157,11 @@ impl<'a, S: Store> Drive<'a, S> {
         }
         self.written.hand_over();
         match self.written.telling() {
-            Some(told) => self.writer.tell(&self.feed.group, told.clone(), status).await,
-            None => Ok(()),
+            Some(told) => self.writer.tell(&self.feed.group, told.clone(), status).await?,
+            None => return Ok(()),
         }
+        self.written.told();
+        Ok(())
     }
 }
 

@@ -1,5 +1,6 @@
 //! What a table has, and what of it is told to Kafka and PostgreSQL.
 
+use crate::writer::Done;
 use std::time::Duration;
 use tokio::time::Instant;
 use wire::passed::Offsets;
@@ -28,14 +29,16 @@ pub struct Telling {
 const TELL_EVERY: Duration = Duration::from_millis(100);
 
 impl Progress {
-    pub fn from(next: Offsets) -> Self {
-        Self { next, rows: 0, dead: 0, is_told: true, told_at: Instant::now(), telling: None }
+    /// What could not be told before is told now, where the table goes on behind it: else it is written and counted again.
+    pub fn from(next: Offsets, untold: Option<Telling>) -> Self {
+        let telling = untold.filter(|untold| next.has_passed(&untold.next));
+        Self { next, rows: 0, dead: 0, is_told: telling.is_none(), told_at: Instant::now(), telling }
     }
 
-    pub fn add(&mut self, next: &Offsets, rows: u64, dead: u64) {
-        self.next.clone_from(next);
-        self.rows += rows;
-        self.dead += dead;
+    pub fn add(&mut self, done: &Done) {
+        self.next.clone_from(&done.next);
+        self.rows += done.rows;
+        self.dead += done.dead;
         self.is_told = false;
     }
 
@@ -75,20 +78,38 @@ mod tests {
         Offsets([(0, next)].into())
     }
 
+    fn done(next: i64, rows: u64, dead: u64) -> Done {
+        Done { next: offsets(next), rows, dead }
+    }
+
+    fn told(progress: &Progress) -> Option<(Offsets, u64, u64)> {
+        progress.telling().map(|Telling { next, rows, dead }| (next.clone(), *rows, *dead))
+    }
+
     #[test]
     fn what_was_to_be_told_and_was_not_is_told_with_what_came_since() {
-        let mut progress = Progress::from(offsets(5));
+        let mut progress = Progress::from(offsets(5), None);
         assert!(progress.to_be_told_at().is_none() && progress.telling().is_none());
-        progress.add(&offsets(8), 2, 1);
+        progress.add(&done(8, 2, 1));
         progress.hand_over();
-        progress.add(&offsets(9), 1, 0);
-        let told = |progress: &Progress| {
-            progress.telling().map(|Telling { next, rows, dead }| (next.clone(), *rows, *dead))
-        };
+        progress.add(&done(9, 1, 0));
         assert_eq!(told(&progress), Some((offsets(8), 2, 1)), "what came since waits");
         progress.hand_over();
         assert_eq!(told(&progress), Some((offsets(9), 3, 1)));
         progress.told();
         assert!(progress.to_be_told_at().is_none() && progress.telling().is_none());
+    }
+    #[test]
+    fn what_was_not_told_before_a_failure_is_told_after_it_unless_it_is_written_again() {
+        let untold = || Some(Telling { next: offsets(8), rows: 2, dead: 1 });
+        let mut behind_it = Progress::from(offsets(8), untold());
+        behind_it.hand_over();
+        assert_eq!(told(&behind_it), Some((offsets(8), 2, 1)));
+        let mut before_it = Progress::from(offsets(5), untold());
+        before_it.hand_over();
+        assert_eq!(told(&before_it), None);
+        before_it.add(&done(8, 2, 1));
+        before_it.hand_over();
+        assert_eq!(told(&before_it), Some((offsets(8), 2, 1)));
     }
 }

@@ -1,6 +1,6 @@
 //! What a table's sink has done, for people: health, metrics and a row that `millrace status` reads.
 
-use crate::{Context, Target};
+use crate::{Context, Target, writer::Done};
 use prometheus::IntCounter;
 use service::Health;
 use sqlx::PgPool;
@@ -48,9 +48,10 @@ impl Status {
     }
 
     /// Counts for `/metrics`.
-    pub fn count(&self, rows: u64, dead: u64) {
-        self.rows.inc_by(rows);
-        self.dead.inc_by(dead);
+    pub fn count(&self, done: Done) -> Done {
+        self.rows.inc_by(done.rows);
+        self.dead.inc_by(done.dead);
+        done
     }
 
     /// Counts for who asks PostgreSQL.
