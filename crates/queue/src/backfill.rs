@@ -9,7 +9,8 @@ pub use row::{BackfillRow, Counts};
 
 use crate::{
     NewRun, Queue,
-    act::{self, By, On, record},
+    act::{By, On, record},
+    clear::clear,
     make, run,
 };
 use chrono::{DateTime, Utc};
@@ -228,7 +229,7 @@ async fn reprocess(
     let mut count = 0;
     for (run_id, _) in again {
         run::lock(connection, *run_id).await?;
-        if act::clear(connection, *run_id, &None, which == Reprocess::Failed, by).await? > 0 {
+        if clear(connection, *run_id, None, which == Reprocess::Failed, None, by).await? > 0 {
             sqlx::query("UPDATE run SET backfill = $2 WHERE id = $1")
                 .bind(run_id)
                 .bind(id)
