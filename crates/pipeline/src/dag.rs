@@ -123,7 +123,7 @@ impl Dag {
         below(&self.children_by_parent(), tasks.iter().map(String::as_str))
     }
 
-    /// Looked up, not searched for: a DAG may have ten thousand tasks.
+    /// The children of each task that has some. Looked up, not searched for: a DAG may have ten thousand tasks.
     pub(crate) fn children_by_parent(&self) -> BTreeMap<&str, Vec<&str>> {
         let mut children: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
         for task in self.tasks.values() {
