@@ -197,11 +197,13 @@ async fn another_dag_is_run_with_parameters_and_its_failure_is_ours() {
         "[params.code]\ntype = \"integer\"\ndefault = 0\n\
          [tasks.end]\nkind = \"command\"\nrun = [\"sh\", \"-c\", \"exit {{ params.code }}\"]\n",
     );
+    // Both folders are read at once, and published one after the other.
+    eventually("the other DAG is published", || crew.listed(&other.name)).await;
     let calls = |code| format!("kind = \"run\"\ndag = \"{}\"\nparams = {{ code = {code} }}\n", other.name);
     let folder = crew.dag(&format!("[tasks.good]\n{}[tasks.bad]\n{}", calls(0), calls(3)));
     let task = ended(&crew, &folder).await;
-    let (state, result, _) = task("good");
-    assert_eq!((state.as_str(), &result["dag"]), ("success", &json!(other.name)));
+    let (state, result, reason) = task("good");
+    assert_eq!((state.as_str(), &result["dag"]), ("success", &json!(other.name)), "{reason}");
     let (state, _, reason) = task("bad");
     assert!(
         state == "failed" && reason.contains(&format!("of {} ended as failed: ", other.name)),
