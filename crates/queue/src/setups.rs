@@ -45,7 +45,8 @@ impl TakenDown {
 
     /// The setups that are needed again where these tasks run again, and the teardowns of those. What they need in turn is among them.
     pub(crate) fn beside(&self, cleared: &[String]) -> Vec<String> {
-        let mut again: BTreeSet<&str> = cleared.iter().map(String::as_str).collect();
+        let cleared: BTreeSet<&str> = cleared.iter().map(String::as_str).collect();
+        let mut again = cleared.clone();
         let mut left: Vec<(&str, BTreeSet<&str>)> =
             self.setups.keys().map(|teardown| (teardown.as_str(), self.between(teardown))).collect();
         while let Some(at) = left.iter().position(|(_, between)| !between.is_disjoint(&again)) {
@@ -53,8 +54,7 @@ impl TakenDown {
             again.insert(teardown);
             again.extend(self.setups[teardown].iter().map(String::as_str));
         }
-        let is_new = |name: &&str| !cleared.iter().any(|task| task == name);
-        again.into_iter().filter(is_new).map(str::to_owned).collect()
+        again.difference(&cleared).map(|task| (*task).to_owned()).collect()
     }
 
     /// The setups of a teardown and all below them that is not below it.

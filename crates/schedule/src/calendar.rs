@@ -89,7 +89,12 @@ impl Calendar {
 
     /// The last instant at or before `at` that is later than `floor`.
     pub fn latest(&self, floor: DateTime<Utc>, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        self.previous(at + TimeDelta::nanoseconds(1)).filter(|found| *found > floor)
+        self.at_or_before(at).filter(|found| *found > floor)
+    }
+
+    /// The last instant at or before `at`.
+    pub fn at_or_before(&self, at: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.previous(at + TimeDelta::nanoseconds(1))
     }
 
     /// All instants in `(after, until]`, in order.

@@ -76,8 +76,7 @@ impl Timetable {
         times.sort_unstable();
         times.dedup();
         let mut runs: Vec<Planned> = times.iter().filter_map(|at| self.planned(*at, now)).collect();
-        let is_fresh = history.last.is_none() && self.start.is_none();
-        if runs.is_empty() && is_fresh && self.run_immediately == RunImmediately::Now {
+        if runs.is_empty() && self.is_fresh(history) && self.run_immediately == RunImmediately::Now {
             runs.push(self.newest(history.first_at));
         }
         let next = seen.and_then(|seen| self.calendar.next(seen)).and_then(|at| self.planned(at, now));
@@ -99,7 +98,7 @@ impl Timetable {
 
     /// The last interval that was over at `at`: what a run by hand is for. `None` where runs are for instants.
     pub fn interval_before(&self, at: DateTime<Utc>) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
-        let end = self.calendar.previous(at + TimeDelta::nanoseconds(1)).filter(|_| self.interval)?;
+        let end = self.calendar.at_or_before(at).filter(|_| self.interval)?;
         Some((self.calendar.previous(end)?, end))
     }
 
@@ -109,7 +108,7 @@ impl Timetable {
         let from_start = before(self.start.unwrap_or(history.first_at));
         let Some((last, end)) = history.last else { return from_start };
         // Where the schedule was another one, the newest run may be for more than an interval of now.
-        let covered = self.calendar.previous(end + TimeDelta::nanoseconds(1)).filter(|_| self.interval);
+        let covered = if self.interval { self.calendar.at_or_before(end) } else { None };
         covered.map_or(last, |end| last.max(before(end))).max(from_start)
     }
 
@@ -135,10 +134,15 @@ impl Timetable {
         }
     }
 
+    /// Whether `run_immediately` counts.
+    fn is_fresh(&self, history: &History) -> bool {
+        history.last.is_none() && self.start.is_none()
+    }
+
     /// The logical time that `run_immediately = "10m"` finds.
     fn just_passed(&self, history: &History) -> Option<DateTime<Utc>> {
         let RunImmediately::Within(span) = self.run_immediately else { return None };
-        if history.last.is_some() || self.start.is_some() {
+        if !self.is_fresh(history) {
             return None;
         }
         let fired_after = history.first_at.checked_sub_signed(TimeDelta::from_std(span).ok()?)?;
@@ -149,8 +153,10 @@ impl Timetable {
     /// The run that `run_immediately = true` finds, however long ago it was due. Where nothing has been due yet, it is for `at`.
     fn newest(&self, at: DateTime<Utc>) -> Planned {
         let interval = self.interval_before(at);
-        let instant = || self.calendar.previous(at + TimeDelta::nanoseconds(1)).unwrap_or(at);
-        let (logical_at, fires_at) = interval.unwrap_or_else(|| (instant(), instant()));
+        let (logical_at, fires_at) = interval.unwrap_or_else(|| {
+            let instant = self.calendar.at_or_before(at).unwrap_or(at);
+            (instant, instant)
+        });
         Planned { logical_at, interval, fires_at, stale: false }
     }
 }

@@ -99,6 +99,7 @@ mod tests {
         progress.told();
         assert!(progress.to_be_told_at().is_none() && progress.telling().is_none());
     }
+
     #[test]
     fn what_was_not_told_before_a_failure_is_told_after_it_unless_it_is_written_again() {
         let untold = || Some(Telling { next: offsets(8), rows: 2, dead: 1 });
